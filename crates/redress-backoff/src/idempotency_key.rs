@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::{Extensions, HeaderName, HeaderValue, Request, request};
 use redress_classify::KeyFormat;
+use redress_classify::straight::extension;
 
 use crate::settings::Settings;
 
@@ -216,10 +217,10 @@ pub(crate) fn stamp<B>(request: &mut Request<B>, settings: &Settings) {
 
 /// Returns the key among the extensions. An `Option` of it counts, too: it is the result of `IdempotencyKey::new(..).ok()`.
 fn callers_key(extensions: &Extensions) -> Option<&IdempotencyKey> {
-    if let Some(key) = extensions.get::<IdempotencyKey>() {
+    if let Some(key) = extension::<IdempotencyKey>(extensions) {
         return Some(key);
     }
-    let key = extensions.get::<Option<IdempotencyKey>>()?.as_ref();
+    let key = extension::<Option<IdempotencyKey>>(extensions)?.as_ref();
     if key.is_none() {
         tracing::warn!(target: "redress::backoff", "idempotency key among the request extensions is `None`: sending the request without a key");
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use http::header::HOST;
 use http::{HeaderMap, Method, Request, Response, Uri};
-use redress_classify::straight::{Adopt, CallTime, SentParts, SentRequest, Straight};
+use redress_classify::straight::{Adopt, CallTime, SentParts, SentRequest, Straight, extension};
 use redress_classify::{
     Classify, CloneBody, Deadline, Error, Phase, Refreshed, ResponseExt, UpstreamHealth, is_success, saturating,
 };
@@ -67,7 +67,7 @@ impl Settings {
     pub(crate) fn is_plain<R>(&self, response: &Response<R>) -> bool {
         is_success(response, &self.dialect)
             && response.record().is_none()
-            && response.extensions().get::<Refreshed>().is_none()
+            && extension::<Refreshed>(response.extensions()).is_none()
             && !self.hooks.observe_attempts()
     }
 

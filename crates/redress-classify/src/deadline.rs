@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::Request;
 use tokio::time::Instant;
 
+use crate::extension::extension;
 use crate::saturating;
 use crate::send_state::SendState;
 
@@ -75,7 +76,8 @@ impl Deadline {
     #[inline]
     #[must_use]
     pub fn from_request<B>(request: &Request<B>) -> Option<Self> {
-        request.extensions().get().copied().or_else(|| SendState::deadline(request))
+        let extensions = request.extensions();
+        extension(extensions).copied().or_else(|| SendState::deadline(request))
     }
 
     /// Returns the instant.

@@ -14,6 +14,7 @@ use crate::api_error::{ApiError, Details, MAX_BODY, Texts};
 use crate::clock::{Clock, shifted};
 use crate::facts::Facts;
 use crate::read_body::ReadBody;
+use crate::response::ResponseExt;
 use crate::timed_hint::TimedHint;
 use crate::upstream::Upstream;
 use crate::verdict::Verdict;
@@ -107,8 +108,7 @@ impl<'c> Times<'c> {
 pub fn is_success<B>(response: &Response<B>, dialect: &Dialect) -> bool {
     let status = response.status().as_u16();
     let head = || Head::new(status, response.headers(), SystemTime::UNIX_EPOCH);
-    response.extensions().get::<Verdict>().is_none()
-        && (is_success_by_status(dialect, status) || !is_error_by_head(dialect, &head()))
+    response.verdict().is_none() && (is_success_by_status(dialect, status) || !is_error_by_head(dialect, &head()))
 }
 
 /// Returns `true` if a response of this status is a success without a look at the rest of it, as most are.

@@ -48,6 +48,7 @@ mod clock;
 mod clone_body;
 mod deadline;
 mod error;
+mod extension;
 mod facts;
 mod from_code;
 mod future;

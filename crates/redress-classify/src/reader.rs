@@ -265,16 +265,25 @@ pub(crate) fn failed(settings: &Settings, request: &impl SentParts, error: BoxEr
 }
 
 /// Adds the pause that a success asks for. It costs one comparison in a dialect without such hints.
-#[inline]
+#[inline(always)]
 fn stamp_hint<'b>(
     settings: &Settings,
     request: &impl SentParts,
     head: &mut response::Parts,
     pieces: impl FnOnce() -> Pieces<'b>,
 ) {
-    if !settings.dialect.has_success_hints() {
-        return;
+    if settings.dialect.has_success_hints() {
+        read_hint(settings, request, head, pieces);
     }
+}
+
+#[inline(never)]
+fn read_hint<'b>(
+    settings: &Settings,
+    request: &impl SentParts,
+    head: &mut response::Parts,
+    pieces: impl FnOnce() -> Pieces<'b>,
+) {
     let (times, line) = (Times::now(&settings.clock), (request.method(), request.path()));
     if let Some(hint) = SuccessHint::read(&settings.dialect, line, head, times, pieces().iter().copied()) {
         telemetry::success_hint(&settings.dialect, head.status.as_u16(), hint.delay(times.received));

@@ -4,13 +4,15 @@ use std::num::NonZeroU32;
 
 use http::Request;
 
+use crate::extension::extension;
 use crate::send_state::SendState;
 
 /// The number of times that this request was sent before: 1 on the second attempt of a call, 2 on the third.
 ///
-/// Each request that Backoff sends again has one, whatever the cause: a retry, the resend after a refresh, or one in an outage. It is
-/// in the extensions of the request, as a part of its [`SendState`], and read by [`from_request`](Self::from_request). The first
-/// attempt has none, since an extension costs an allocation and most calls have one attempt. A span layer below reads it for `http.request.resend_count` (OpenTelemetry semantic conventions, HTTP spans), a
+/// Each request that Backoff sends again has one, whatever the cause: a retry, the resend after a refresh, or one in an
+/// outage. It is in the extensions of the request, as a part of its [`SendState`], and read by
+/// [`from_request`](Self::from_request). The first attempt has none, since an extension costs an allocation and most calls have
+/// one attempt. A span layer below reads it for `http.request.resend_count` (OpenTelemetry semantic conventions, HTTP spans), a
 /// proxy client for a header such as gRPC's `grpc-previous-rpc-attempts`.
 ///
 /// It counts requests, whereas the number that [`Record`](crate::Record) and the hooks of Backoff call the attempt does not
@@ -44,7 +46,7 @@ impl ResendCount {
     /// Returns the count in the extensions of a request, or that of its [`SendState`] if it is greater; `None` on the first attempt.
     #[must_use]
     pub fn from_request<B>(request: &Request<B>) -> Option<Self> {
-        request.extensions().get().copied().max(SendState::resend_count(request))
+        extension(request.extensions()).copied().max(SendState::resend_count(request))
     }
 
     /// Returns the count as a number, which is at least 1.

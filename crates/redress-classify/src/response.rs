@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use http::Response;
 
 use crate::api_error::ApiError;
+use crate::extension::extension;
 use crate::record::Record;
 use crate::success_hint::SuccessHint;
 use crate::verdict::Verdict;
@@ -137,15 +138,15 @@ pub trait ResponseExt: Sized + sealed::Sealed {
 
 impl<B> ResponseExt for Response<B> {
     fn verdict(&self) -> Option<&Verdict> {
-        self.extensions().get()
+        extension(self.extensions())
     }
 
     fn success_hint(&self) -> Option<&SuccessHint> {
-        self.extensions().get()
+        extension(self.extensions())
     }
 
     fn record(&self) -> Option<&Record> {
-        self.extensions().get()
+        extension(self.extensions())
     }
 
     fn ok_or_api_error(mut self) -> Result<Self, ApiError> {

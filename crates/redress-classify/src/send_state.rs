@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use http::Request;
 
 use crate::deadline::Deadline;
+use crate::extension::extension;
 use crate::resend_count::ResendCount;
 
 /// The state of a resent request, which a layer below may queue before it is sent.
@@ -104,7 +105,7 @@ impl SendState {
     /// Returns the number of bytes that the call of a request holds beside it; 0 without a state.
     #[must_use]
     pub fn held_bytes<B>(request: &Request<B>) -> u64 {
-        request.extensions().get().map_or(0, |Self(inner)| inner.held)
+        extension(request.extensions()).map_or(0, |Self(inner)| inner.held)
     }
 
     /// Creates the state of a hedge: a second attempt that is sent while the first goes on. It is of use at once or not at all, so
@@ -145,7 +146,7 @@ impl SendState {
     /// Returns `true` if a request is a [hedge](Self::hedge), which must not be queued.
     #[must_use]
     pub fn is_hedge<B>(request: &Request<B>) -> bool {
-        request.extensions().get().is_some_and(|state: &Self| state.has(HEDGE))
+        extension(request.extensions()).is_some_and(|state: &Self| state.has(HEDGE))
     }
 
     /// Marks a request as queued: no byte of it has been sent.
@@ -178,7 +179,7 @@ impl SendState {
     /// before, such as a first attempt, may always be sent.
     #[must_use]
     pub fn pay<B>(request: &Request<B>) -> bool {
-        request.extensions().get().and_then(|Self(inner)| inner.pay.as_ref()).is_none_or(|pay| pay())
+        extension(request.extensions()).and_then(|Self(inner)| inner.pay.as_ref()).is_none_or(|pay| pay())
     }
 
     /// Returns `true` while the request is queued.
@@ -207,12 +208,12 @@ impl SendState {
 
     /// Returns the number of times that a request was sent before, as its state knows it.
     pub(crate) fn resend_count<B>(request: &Request<B>) -> Option<ResendCount> {
-        request.extensions().get().and_then(|Self(inner)| inner.resend_count)
+        extension(request.extensions()).and_then(|Self(inner)| inner.resend_count)
     }
 
     /// Returns the deadline of the call that sends a request again.
     pub(crate) fn deadline<B>(request: &Request<B>) -> Option<Deadline> {
-        request.extensions().get().and_then(|Self(inner)| inner.deadline)
+        extension(request.extensions()).and_then(|Self(inner)| inner.deadline)
     }
 
     fn has(&self, bit: u8) -> bool {
@@ -220,7 +221,7 @@ impl SendState {
     }
 
     fn set<B>(request: &Request<B>, change: impl Fn(u8) -> u8) {
-        if let Some(Self(inner)) = request.extensions().get() {
+        if let Some(Self(inner)) = extension(request.extensions()) {
             inner.bits.store(change(inner.bits.load(Ordering::Relaxed)), Ordering::Relaxed);
         }
     }

@@ -17,6 +17,7 @@ use tower_service::Service;
 use crate::body::Body;
 use crate::deadline::Deadline;
 use crate::error::Error;
+pub use crate::extension::extension;
 use crate::future::ResponseFuture;
 use crate::judge::RequestLine;
 pub use crate::reader::Reader;

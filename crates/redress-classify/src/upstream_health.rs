@@ -2,6 +2,8 @@
 
 use http::{Extensions, Response};
 
+use crate::extension::extension;
+
 /// The state of an upstream at the end of an attempt: an extension of the response, or a part of the [`Error`](crate::Error).
 ///
 /// Pace, which sees the attempts of all calls, reports it; Backoff decides by it whether a retry needs a token, and how many
@@ -38,7 +40,7 @@ impl UpstreamHealth {
     /// Returns the health that a response is marked with; `None` for a healthy or an unknown upstream.
     #[must_use]
     pub fn of_response<B>(response: &Response<B>) -> Option<Self> {
-        response.extensions().get().copied()
+        extension(response.extensions()).copied()
     }
 
     /// Marks a response, by its extensions, in place of an earlier mark.

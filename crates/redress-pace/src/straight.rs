@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use http::{Request, Response};
-use redress_classify::straight::{Adopt, CallTime, SentParts, SentRequest, Straight};
+use redress_classify::straight::{Adopt, CallTime, SentParts, SentRequest, Straight, extension};
 use redress_classify::{BoxError, Classify, CloneBody, Error, SendState, is_success};
 use tower_service::Service;
 
@@ -87,7 +87,7 @@ impl<B, I: Straight<B>> Straight<B> for Pace<I> {
     /// future that reports to it.
     #[inline(always)]
     fn admit(&self, request: &mut Request<B>, time: &mut CallTime) -> Option<Self::Admitted> {
-        if request.extensions().get::<SendState>().is_some() {
+        if extension::<SendState>(request.extensions()).is_some() {
             return None;
         }
         let below = self.inner.admit(request, time)?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arc_swap::Guard;
 use http::{Request, Response, StatusCode};
-use redress_classify::straight::{Adopt, CallTime, SentParts, SentRequest, Straight};
+use redress_classify::straight::{Adopt, CallTime, SentParts, SentRequest, Straight, extension};
 use redress_classify::{BoxError, Class, Classify, CloneBody, DecidedBy, Error, Recovery, Refreshed, ResponseExt};
 use tokio::time::Instant;
 use tower_service::Service;
@@ -188,7 +188,7 @@ impl<K> fmt::Debug for Kept<K> {
 /// Returns `true` if a response leaves the credentials as they are, and has nothing in which they must be masked.
 #[inline]
 fn is_plain<R>(response: &Response<R>) -> bool {
-    response.verdict().is_none() && response.record().is_none() && !is_rejected(response)
+    response.verdict().is_none() && response.record().is_none() && response.status() != StatusCode::UNAUTHORIZED
 }
 
 /// Returns `true` if a refresh may help: by the verdict, or for a 401 that nothing but its status explains.
@@ -208,7 +208,7 @@ pub(crate) fn is_rejected<R>(response: &Response<R>) -> bool {
 
 /// Returns `true` if a layer above sends this request again after a refresh.
 pub(crate) fn is_resent_above<B>(request: &Request<B>) -> bool {
-    request.extensions().get::<Refreshed>().is_some()
+    extension::<Refreshed>(request.extensions()).is_some()
 }
 
 #[cfg(test)]

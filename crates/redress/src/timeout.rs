@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use http::Request;
 use pin_project_lite::pin_project;
+use redress_classify::straight::extension;
 use redress_classify::{BoxError, CloneBody, Deadline, Progress, TransportError, saturating};
 use tokio::time::{Instant, Sleep};
 use tower_service::Service;
@@ -109,7 +110,7 @@ impl AttemptLimit {
     /// Returns the limit of a request: its own, or else that of the stack.
     #[inline]
     pub(crate) fn new<B: CloneBody>(request: &Request<B>, timeout: Option<Duration>) -> Self {
-        let timeout = request.extensions().get::<AttemptTimeout>().map_or(timeout, |own| own.0);
+        let timeout = extension::<AttemptTimeout>(request.extensions()).map_or(timeout, |own| own.0);
         let progress = if timeout.is_some() { request.body().progress() } else { None };
         Self { timeout, progress }
     }

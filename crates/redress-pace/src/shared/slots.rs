@@ -41,6 +41,11 @@ impl Hasher for SlotHasher {
     }
 
     #[inline]
+    fn write_u32(&mut self, word: u32) {
+        self.mix(word.into());
+    }
+
+    #[inline]
     fn finish(&self) -> u64 {
         self.0
     }
