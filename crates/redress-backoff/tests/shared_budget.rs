@@ -12,6 +12,7 @@ use common::{layer, ms, request};
 use http::{Request, Response};
 use redress_backoff::{Backoff, BackoffLayer, Budget, Budgets};
 use redress_classify::{BoxError, EndReason, ResponseExt};
+use redress_sandbox::Recorder;
 use redress_store::{Entry, MemoryStore, NewRecord, Record, Store, StoreHandle, Version, Written};
 use tokio::time::{advance, sleep};
 use tower::{Layer, ServiceExt};
@@ -369,6 +370,69 @@ async fn a_layer_that_is_dropped_gives_its_tokens_back() {
     drop(process);
     sleep(ms(100)).await;
     assert!(store.text().await.contains("\n472 0 0\n"), "two retries were paid: {}", store.text().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_layer_that_is_dropped_while_the_store_is_down_calls_it_no_more() {
+    let (store, server) = (TestStore::default(), Server::down());
+    let process = process(&store, &server);
+    retries(&process, &server, 1).await;
+    sleep(ms(100)).await;
+    store.set(FAILS);
+    drop(process);
+    sleep(ms(100)).await;
+    let calls = store.calls.load(Ordering::Relaxed);
+    sleep(ms(600_000)).await;
+    assert_eq!(store.calls.load(Ordering::Relaxed), calls);
+}
+
+#[tokio::test(start_paused = true)]
+async fn faults_of_the_store_are_reported_once_each() {
+    let recorder = Recorder::with_target("redress::backoff");
+    let _guard = tracing::subscriber::set_default(recorder.clone());
+    let reports = || {
+        let told = |line: &String| line.contains("store") || line.contains("record of");
+        recorder.take().into_iter().filter(told).collect::<Vec<_>>()
+    };
+    let fields = "dialect=\"silent\" partition=\"api.example:443\"";
+    let (store, server) = (TestStore::default(), Server::down());
+    let process = process(&store, &server);
+    let mut old = None;
+    for (mode, expected) in [
+        (WORKS, None),
+        (FAILS, Some("WARN redress::backoff message=store unavailable: the retry budget is not shared")),
+        (WORKS, Some("INFO redress::backoff message=store available again")),
+    ] {
+        store.set(mode);
+        for _ in 0..4 {
+            retries(&process, &server, 1).await;
+            sleep(ms(10_000)).await;
+        }
+        assert_eq!(reports(), Vec::from_iter(expected.map(|message| format!("{message} {fields}"))));
+        old = old.or(store.record().await);
+    }
+    store.go_back_to(&old.unwrap()).await;
+    for expected in [1, 0] {
+        for _ in 0..4 {
+            retries(&process, &server, 1).await;
+            sleep(ms(10_000)).await;
+        }
+        let message =
+            format!("WARN redress::backoff message=the store may have lost writes: retry budget emptied {fields}");
+        assert_eq!(reports(), vec![message; expected]);
+    }
+    let seen = store.record().await.unwrap().version();
+    let newer = NewRecord::new(Version::next(Some(seen)), b"redress-budget 2\nnew");
+    assert!(store.records().replace(RECORD, Some(seen), &newer).await.unwrap().is_written());
+    for expected in [1, 0] {
+        for _ in 0..4 {
+            retries(&process, &server, 1).await;
+            sleep(ms(10_000)).await;
+        }
+        let told = reports();
+        assert_eq!(told.len(), expected, "{told:?}");
+        assert!(told.iter().all(|line| line.contains("record of the retry budget not readable")), "{told:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

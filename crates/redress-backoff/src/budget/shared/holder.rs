@@ -161,3 +161,143 @@ impl Holder {
         self.capacity.min(POCKET)
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::budget::shared::Lease;
+
+    const CAPACITY: u32 = 500;
+
+    fn bucket() -> Bucket {
+        Bucket::leased(POCKET, Lease::new(CAPACITY, POCKET))
+    }
+
+    fn begun(purpose: Purpose) -> Holder {
+        let mut holder = Holder::new(7, CAPACITY, POCKET);
+        holder.begin(&bucket(), purpose);
+        holder
+    }
+
+    fn written(step: Step) -> (BudgetRecord, Arrival) {
+        let Step::Write(record, arrival) = step else { panic!("{step:?}") };
+        (record, arrival)
+    }
+
+    /// A record with a settlement of the process, and one whose settlement of the process was lost.
+    fn records() -> (BudgetRecord, BudgetRecord) {
+        let (record, _) = written(begun(Purpose::Use).step(None, false, false));
+        let without = record.clone().without(7);
+        (record, without)
+    }
+
+    /// The head of a record: its free tokens, the epoch, and the milliseconds for which it is shut.
+    fn head(record: &BudgetRecord) -> String {
+        let text = String::from_utf8_lossy(&record.write()).into_owned();
+        text.lines().nth(1).unwrap_or_default().to_owned()
+    }
+
+    #[test]
+    fn a_pending_settlement_changes_its_purpose_but_never_to_or_from_leaving() {
+        use Purpose::{Leave, Rest, Use};
+        for (pending, purpose, expected) in [
+            (Use, Rest, Rest),
+            (Rest, Use, Use),
+            (Use, Leave, Use),
+            (Rest, Leave, Rest),
+            (Leave, Use, Leave),
+            (Leave, Rest, Leave),
+        ] {
+            let mut holder = begun(pending);
+            holder.begin(&bucket(), purpose);
+            assert_eq!(holder.pending.map(|settlement| settlement.purpose), Some(expected), "{pending:?} {purpose:?}");
+        }
+    }
+
+    #[test]
+    fn a_store_that_went_back_is_shut_for_two_periods_of_its_processes() {
+        for (processes, shut) in [(1, "0 4 10000"), (1_000, "0 4 40000")] {
+            for has_arrived in [true, false] {
+                let mut holder = begun(Purpose::Use);
+                let (mut record, without) = records();
+                record = if has_arrived { record } else { without };
+                record.epoch = 2;
+                (holder.epoch, holder.version, holder.processes) = (3, 9, Some(processes));
+                let (written, arrival) = written(holder.step(Some((5, record)), false, false));
+                assert_eq!(head(&written), shut, "{has_arrived}");
+                assert_eq!((arrival.epoch, arrival.version), (4, 6), "{has_arrived}");
+                holder.book(&bucket(), arrival);
+                assert_eq!((holder.epoch, holder.version), (4, 6), "{has_arrived}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_a_record_that_lacks_a_process_which_was_not_silent_went_back() {
+        for (was_silent, epoch) in [(true, 0), (false, 1)] {
+            let mut holder = begun(Purpose::Use);
+            (holder.arrived, holder.version) = (1, 3);
+            let (record, arrival) = written(holder.step(Some((3, records().1)), was_silent, false));
+            assert_eq!((record.epoch, arrival.epoch, arrival.version), (epoch, epoch, 4), "{was_silent}");
+        }
+    }
+
+    #[test]
+    fn tokens_of_a_settlement_that_may_have_arrived_are_not_counted_again() {
+        // The settlement before, or none, is in the record.
+        for (name, is_sent, was_silent, is_known, epoch, expected) in [
+            ("it was not sent", false, true, false, 0, 30),
+            ("the record is as before", true, false, false, 0, 30),
+            ("it was silent and is known", true, true, true, 0, 30),
+            ("it was silent and is forgotten", true, true, false, 0, 0),
+            ("the store went back", true, false, true, 2, 0),
+        ] {
+            let mut holder = begun(Purpose::Use);
+            let (known, without) = records();
+            let mut record = if is_known { known } else { without };
+            record.epoch = epoch;
+            let settlement = holder.pending.as_mut().unwrap();
+            (settlement.earned, settlement.number) = (30, 2);
+            (holder.is_sent, holder.arrived) = (is_sent, u64::from(is_known));
+            let _ = holder.step(Some((3, record)), was_silent, false);
+            assert_eq!(holder.pending.map(|settlement| settlement.earned), Some(expected), "{name}");
+            assert!(holder.is_sent, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_next_lease_is_taken_when_half_of_the_tokens_or_those_of_one_retry_are_left() {
+        for (tokens, low_water) in [(101, 50), (300, 150), (20, POCKET), (0, POCKET)] {
+            let (mut holder, bucket) = (begun(Purpose::Use), bucket());
+            holder.book(&bucket, Arrival { tokens, processes: 1, epoch: 0, version: 1 });
+            assert_eq!(bucket.lease().map(Lease::low_water), Some(low_water), "{tokens}");
+            assert_eq!(bucket.capacity(), tokens.max(POCKET), "{tokens}");
+        }
+    }
+
+    #[test]
+    fn without_the_store_a_process_is_limited_to_its_part() {
+        let processes = [(None, 42), (Some(1), CAPACITY), (Some(10), 50), (Some(1_000), POCKET), (Some(0), CAPACITY)];
+        for (processes, part) in processes {
+            let (mut holder, bucket) = (Holder::new(7, CAPACITY, 0), bucket());
+            holder.processes = processes;
+            holder.go_alone(&bucket);
+            assert_eq!(bucket.capacity(), part, "{processes:?}");
+        }
+        let (holder, bucket) = (Holder::new(7, 5, 0), bucket());
+        holder.go_alone(&bucket);
+        assert_eq!(bucket.capacity(), 5, "a small capacity");
+    }
+
+    #[test]
+    fn many_processes_settle_less_often() {
+        for (processes, interval, period) in
+            [(None, 2, 5), (Some(1), 2, 5), (Some(200), 2, 5), (Some(300), 3, 6), (Some(1_000), 10, 20)]
+        {
+            let mut holder = Holder::new(7, CAPACITY, 0);
+            holder.processes = processes;
+            let times = (holder.interval(), holder.period());
+            assert_eq!(times, (Duration::from_secs(interval), Duration::from_secs(period)), "{processes:?}");
+        }
+    }
+}

@@ -38,8 +38,8 @@ impl Lease {
 
     /// Keeps tokens for the bucket of all processes.
     pub(in crate::budget) fn earn(&self, tokens: u32) {
-        let sum =
-            |earned: u32| (tokens != 0 && earned < self.limit).then(|| earned.saturating_add(tokens).min(self.limit));
+        // A sum that stays the same is read and not written.
+        let sum = |earned: u32| Some(earned.saturating_add(tokens).min(self.limit)).filter(|sum| *sum != earned);
         let _ = self.earned.fetch_update(Ordering::Relaxed, Ordering::Relaxed, sum);
     }
 
@@ -96,5 +96,52 @@ impl Lease {
 
     pub(super) fn set_low_water(&self, level: u32) {
         self.low_water.store(level, Ordering::Relaxed);
+    }
+
+    #[cfg(all(test, not(loom)))]
+    pub(super) fn low_water(&self) -> u32 {
+        self.low_water.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::task::{Context, Waker};
+
+    use super::*;
+
+    #[test]
+    fn tokens_are_kept_up_to_the_capacity() {
+        let lease = Lease::new(10, 3);
+        for (earned, has_room) in [(0, true), (4, true), (5, true), (1, false), (1, false), (u32::MAX, false)] {
+            lease.earn(earned);
+            assert_eq!(lease.has_room(), has_room, "{earned}");
+        }
+        assert_eq!(lease.take_earned(), 10);
+        assert!(lease.has_room());
+        assert_eq!(lease.take_earned(), 0);
+    }
+
+    #[test]
+    fn the_task_is_woken_when_fewer_tokens_are_left_than_the_low_water_level() {
+        for (level, is_woken) in [(5, false), (4, false), (3, true), (0, true)] {
+            let lease = Lease::new(10, 0);
+            lease.set_low_water(4);
+            lease.ask(level);
+            let woken = std::pin::pin!(lease.woken());
+            assert_eq!(woken.poll(&mut Context::from_waker(Waker::noop())).is_ready(), is_woken, "{level}");
+            assert!(lease.take_asked() && !lease.take_asked());
+        }
+    }
+
+    #[test]
+    fn one_task_runs_at_a_time() {
+        let lease = Lease::new(10, 0);
+        for _ in 0..2 {
+            assert!(!lease.has_task());
+            assert!(lease.start_task());
+            assert!(lease.has_task() && !lease.start_task());
+            lease.task_ended();
+        }
     }
 }

@@ -257,6 +257,25 @@ mod tests {
     }
 
     #[test]
+    fn the_share_of_a_process_is_an_equal_part_but_enough_for_three_retries() {
+        for (capacity, processes, use_share, rest_share) in
+            [(500, 0, 500, 14), (500, 1, 500, 14), (500, 5, 100, 14), (500, 100, 42, 14), (10, 1, 10, 10)]
+        {
+            let shares =
+                [Purpose::Use, Purpose::Rest, Purpose::Leave].map(|purpose| purpose.share(capacity, processes));
+            assert_eq!(shares, [use_share, rest_share, 0], "{capacity} {processes}");
+        }
+    }
+
+    #[test]
+    fn a_process_that_settles_again_gets_its_share_and_no_more() {
+        let mut record = BudgetRecord::full(500);
+        for (id, holding, earned, tokens) in [(1, 0, 0, 250), (2, 0, 0, 125), (1, 0, 250, 188), (1, 188, 0, 250)] {
+            assert_eq!(record.settle(500, &settlement(id, holding, earned)), Some(tokens), "{id} {holding} {earned}");
+        }
+    }
+
+    #[test]
     fn a_full_record_takes_no_further_process() {
         let mut record = BudgetRecord::full(0);
         for id in 0..MAX_PROCESSES as u64 {
