@@ -129,6 +129,12 @@ async fn no_retry_is_sent_before_the_pushback_of_either_attempt() {
 
 #[tokio::test(start_paused = true)]
 async fn a_status_that_is_not_retryable_cancels_the_other_attempt() {
+    for (status, pushback) in [("3", "-1"), ("14", "-1")] {
+        let first = common::with(200, &[("grpc-status", status), ("grpc-retry-pushback-ms", pushback)]).after(ms(150));
+        let seen = run(&layer(), vec![first, ok(400)]).await;
+        let ended = if status == "3" { ("3", 150, 1) } else { ("0", P95 + 400, 0) };
+        assert_eq!((code(&seen), seen.took, seen.cancelled), ended, "{status}");
+    }
     let invalid = common::with(200, &[("grpc-status", "3")]).after(ms(150));
     let seen = run(&layer(), vec![invalid, ok(5_000)]).await;
     assert_eq!((code(&seen), seen.took, seen.cancelled), ("3", 150, 1));

@@ -209,6 +209,32 @@ async fn after_a_failure_that_would_be_retried_the_other_attempt_goes_on_and_dec
 }
 
 #[tokio::test(start_paused = true)]
+async fn only_a_hedge_that_races_may_be_refused_without_an_end_of_the_call() {
+    let paced = |millis| Answer::error(Error::paced(SystemTime::UNIX_EPOCH)).after(ms(millis));
+    let no_connection = || Answer::error(TransportError::connect("refused"));
+    let (late, failed) = (|| answer(200).after(ms(400)), answer(503).after(ms(150)));
+    for (name, answers, expected, took) in [
+        ("a hedge", vec![late(), paced(20)], "", 400),
+        (
+            "no connection",
+            vec![late(), no_connection()],
+            "2 attempts, unavailable on hedge, 200 success; succeeded",
+            400,
+        ),
+        ("the first", vec![paced(150), late()], "1 attempt, cancelled on hedge; the rate-limit wait is too long", 150),
+        (
+            "a hedge alone",
+            vec![failed, paced(150)],
+            "1 attempt, 503 unavailable; the rate-limit wait is too long",
+            P95 + 150,
+        ),
+    ] {
+        let seen = call(&hedging(), request("GET"), answers).await;
+        assert_eq!((seen.record().as_str(), seen.took), (expected, took), "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_failure_that_is_final_decides_at_once() {
     for (answers, expected) in [
         (vec![slow(200), answer(404)], "2 attempts, cancelled, 404 not_found on hedge; another attempt would not help"),

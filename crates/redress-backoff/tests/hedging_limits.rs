@@ -89,8 +89,9 @@ async fn hedges_that_lose_or_fail_become_rare() {
     assert!((45..=50).contains(&winning), "{winning} of 1,000");
     let losing = hedges(|_| std::future::pending()).await;
     let failing = hedges(|_| async { Ok(Response::builder().status(503).body(String::new())?) }).await;
+    let ending = hedges(|_| async { Ok(Response::builder().status(404).body(String::new())?) }).await;
     // After 20, 40, 80, 160 and 320 calls, and from then on 640.
-    assert!(losing <= 6 && failing <= 6, "{losing} and {failing} of 1,000");
+    assert!(losing <= 6 && failing <= 6 && ending <= 6, "{losing}, {failing} and {ending} of 1,000");
 }
 
 #[tokio::test(start_paused = true)]

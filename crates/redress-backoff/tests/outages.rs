@@ -208,6 +208,21 @@ async fn after_a_failure_of_the_transport_its_error_is_returned() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_error_of_the_resend_is_returned_unless_it_was_refused_in_the_line() {
+    let of_credentials: fn() -> Error = || Error::credentials(Class::Unavailable, "down".into(), None);
+    for (name, error, reason, returns_response) in [
+        ("credentials", of_credentials, EndReason::Credentials, false),
+        ("a deadline below, once it was sent", || Error::deadline(Phase::MaybeProcessed), EndReason::Deadline, false),
+        ("a deadline below, before", || Error::deadline(Phase::NotSent), EndReason::Deadline, true),
+        ("a limit below", || Error::paced(SystemTime::UNIX_EPOCH), EndReason::Paced, true),
+    ] {
+        let rig = Rig::new([Send(busy(), OUTAGE), Admit(10, Reply::Failed(error), None)]);
+        let outcome = rig.call(&patient(), request("GET")).await;
+        assert_eq!((outcome.is_ok(), stop(outcome.as_ref())), (returns_response, Some(reason)), "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn calls_that_may_not_wait_do_as_without_an_outage() {
     let send = |replies: usize| vec![Send(busy(), OUTAGE); replies];
     let mut opted_out = request("GET");

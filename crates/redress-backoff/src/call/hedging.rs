@@ -285,9 +285,7 @@ impl<B: CloneBody, R: Body> Call<B, Response<R>> {
                 self.give_up_hedge(NoHedge::Refused);
                 Step::GoOn
             }
-            Ok(response) if !is_racing && racer == Racer::First && self.ends_plainly(&response) => {
-                Step::Return(Ok(response))
-            }
+            Ok(response) if !is_racing && self.ends_plainly(&response) => Step::Return(Ok(response)),
             Ok(response) => self.on_other_response(response),
             Err(error) => self.on_error(error),
         }

@@ -86,8 +86,8 @@ impl<B: CloneBody, T> Call<B, T> {
             _ if error.is_paced() && self.payment.waits_for_admission() => Some(EndReason::Outage),
             _ if error.is_paced() => Some(EndReason::Paced),
             _ if error.is_transport() => None,
-            _ if error.is_credentials() => Some(EndReason::Credentials),
-            _ => Some(EndReason::NotSent),
+            // The last kind: no credentials could be obtained.
+            _ => Some(EndReason::Credentials),
         }
     }
 }

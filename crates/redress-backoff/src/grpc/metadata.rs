@@ -151,6 +151,8 @@ mod tests {
             (Duration::from_nanos(99_999_999), "99999999n"),
             (Duration::from_nanos(100_000_999), "100000u"),
             (Duration::from_millis(1_500), "1500000u"),
+            (Duration::from_nanos(99_000_250_999), "99000250u"),
+            (Duration::from_nanos(100_250_999_999), "100250m"),
             (Duration::from_secs(100), "100000m"),
             (Duration::from_secs(100_000), "100000S"),
             (Duration::from_secs(86_400 * 365 * 100), "52560000M"),

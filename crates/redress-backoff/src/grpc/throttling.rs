@@ -54,7 +54,7 @@ impl RetryThrottling {
     /// Adds the tokens of a success.
     #[inline]
     pub fn record_success(&self) {
-        if self.tokens.load(Ordering::Relaxed) < self.max {
+        if self.tokens.load(Ordering::Relaxed) != self.max {
             self.change(|tokens| tokens.saturating_add(self.ratio).min(self.max));
         }
     }

@@ -76,6 +76,15 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
+    #[test]
+    fn each_bound_is_a_twentieth_above_the_one_before() {
+        let bounds = bounds();
+        assert_eq!(bounds[0], 1_000_000);
+        for pair in bounds.windows(2) {
+            assert_eq!(pair[1], pair[0] + pair[0] / 20);
+        }
+    }
+
     fn estimate(latencies: &[Duration]) -> Option<Duration> {
         let mut quantile = LatencyQuantile::new();
         latencies.iter().for_each(|latency| quantile.record(*latency));

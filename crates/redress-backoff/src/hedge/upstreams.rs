@@ -191,6 +191,19 @@ mod tests {
     }
 
     #[test]
+    fn a_known_upstream_keeps_its_state_until_there_are_too_many() {
+        let upstreams = HedgedUpstreams::default();
+        let first = upstreams.get(&upstream(0));
+        let is_kept = || Arc::ptr_eq(&first, &upstreams.get(&upstream(0)));
+        for host in 0..MAX_UPSTREAMS {
+            upstreams.get(&upstream(host));
+            assert!(is_kept(), "{host}");
+        }
+        upstreams.get(&upstream(MAX_UPSTREAMS));
+        assert!(!is_kept());
+    }
+
+    #[test]
     fn the_table_of_upstreams_is_bounded() {
         let upstreams = HedgedUpstreams::default();
         for host in 0..3 * MAX_UPSTREAMS {

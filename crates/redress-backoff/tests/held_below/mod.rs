@@ -64,6 +64,8 @@ pub enum Reply {
     Refused,
     Timeout,
     Certificate,
+    /// An error of a layer in between.
+    Failed(fn() -> Error),
     Hang,
 }
 
@@ -105,6 +107,7 @@ impl Reply {
             Self::Refused => return Err(TransportError::connect("connection refused").into()),
             Self::Timeout => return Err(TransportError::timeout("no response within 5s").into()),
             Self::Certificate => return Err(TransportError::certificate("expired").into()),
+            Self::Failed(error) => return Err(error().into()),
             Self::Hang => unreachable!("it never responds"),
         };
         let body = Frames { data: frames.iter().cloned().collect(), end, alive };
