@@ -230,6 +230,19 @@ mod tests {
     }
 
     #[test]
+    fn one_old_route_makes_room_for_one_new_route_in_a_full_table() {
+        let (routes, start) = (FailingRoutes::default(), Instant::now());
+        let nth = |n: usize| route(&"x".repeat(n));
+        routes.failed(nth(0), start);
+        let now = start + IDLE;
+        (1..MAX_RUNS - 2).for_each(|n| assert!(!routes.failed(nth(n), now)));
+        assert_eq!(routes.lock().len(), MAX_RUNS - 1, "the routes and their host");
+        routes.failed(nth(MAX_RUNS), now);
+        assert!(position(&routes.lock(), nth(MAX_RUNS).route).is_ok(), "it is counted");
+        assert!(position(&routes.lock(), nth(0).route).is_err(), "the old one is not");
+    }
+
+    #[test]
     fn a_success_asks_for_its_route_only_while_one_fails() {
         let (routes, now) = (FailingRoutes::default(), Instant::now());
         let reports = route("/v1/reports");

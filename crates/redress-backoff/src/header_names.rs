@@ -82,6 +82,12 @@ mod tests {
             }
         }
         assert_eq!(names.reader().names.len(), 5, "each is kept once");
+        let mut reader = names.reader();
+        for (name, next) in [("x-a", 2), ("x-b", 3), ("host", 4), ("accept", 1), ("x-a", 2), ("x-c", 5), ("x-d", 6)] {
+            reader.name(name.as_bytes()).unwrap();
+            assert_eq!(reader.next, next, "behind {name}");
+        }
+        drop(reader);
         names.reader().name(b"x\0").unwrap_err();
     }
 

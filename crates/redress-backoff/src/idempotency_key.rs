@@ -267,8 +267,9 @@ fn random_uuid() -> u128 {
     // A forked process inherits the hash key and the counter; its process id differs.
     let half = |which: u8| u128::from(KEYED.hash_one((std::process::id(), nth, which)));
     let random = half(0) << 64 | half(1);
-    let (version, variant) = (0xF_u128 << 76, 0b11_u128 << 62);
-    random & !version & !variant | 0x4 << 76 | 0b10 << 62
+    // First all bits of the version and the variant are set, then those cleared that are 0 in 0x4 and in 0b10.
+    let set = random | 0xF << 76 | 0b11 << 62;
+    set & !(0xB << 76) & !(0b01 << 62)
 }
 
 fn format_uuid(uuid: u128) -> String {

@@ -268,7 +268,40 @@ pub(crate) fn with_key_parts<B, K>(
 mod tests {
     use std::time::Duration;
 
+    use redress_classify::dialects;
+
     use super::*;
+    use crate::layer::BackoffLayer;
+
+    /// A body that cannot be copied.
+    struct Once;
+
+    impl CloneBody for Once {
+        fn try_clone(&self) -> Option<Self> {
+            None
+        }
+    }
+
+    #[test]
+    fn the_budget_of_a_first_attempt_is_that_of_its_request_with_a_copy_and_without() {
+        let by_tenant = |_: &Method, _: &Uri, headers: &HeaderMap| {
+            headers.get("x-tenant").map(|tenant| tenant.to_str().unwrap_or_default().to_owned())
+        };
+        let settings = BackoffLayer::new(dialects::veridia()).partition(by_tenant).settings;
+        let request = |tenant: &str| Request::get("https://api.example/v1").header("x-tenant", tenant);
+        let key = |tenant| {
+            let (copied, once) = (request(tenant).body(()).unwrap(), request(tenant).body(Once).unwrap());
+            let key = settings.partition(&KeyParts::from_request(&copied));
+            let time = &mut CallTime::default();
+            assert_eq!(First::new(&copied, &settings, time).partition(&settings), key);
+            assert_eq!(First::new(&once, &settings, time).partition(&settings), key);
+            key
+        };
+        assert!(key("one").is_some() && key("one") != key("other"));
+        let without = BackoffLayer::new(dialects::veridia()).without_budget().settings;
+        let first = First::new(&request("one").body(()).unwrap(), &without, &mut CallTime::default());
+        assert_eq!(first.partition(&without), None);
+    }
 
     #[test]
     fn the_parts_of_a_copied_request_are_those_of_the_request() {

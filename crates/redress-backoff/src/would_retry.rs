@@ -48,7 +48,7 @@ impl BackoffLayer {
         let now = Instant::now();
         let head = ResponseHead::new(head.status, &head.headers, || settings.clock.wall(now));
         let context = call.context(verdict, Some(head), now, 0);
-        let context = AttemptContext { deadline: None, shared_failures: 1, ..context };
+        let context = AttemptContext { deadline: None, ..context };
         decide(settings, &context).map(drop)
     }
 }
