@@ -93,3 +93,26 @@ where
         self.call(&renewal.call, Some((&renewal.sent_as, refresh_token)), Purpose::Refresh).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use redress_classify::dialects;
+
+    use super::*;
+
+    #[test]
+    fn a_bearer_token_has_no_blank_and_a_token_in_another_header_may_have_one() {
+        for (name, prefix, token, is_accepted) in [
+            ("authorization", "Bearer ", "word", true),
+            ("authorization", "Bearer ", "two words", false),
+            ("authorization", "Token ", "two words", true),
+            ("x-auth-token", "Bearer ", "two words", true),
+            ("x-auth-token", "", "two words", true),
+        ] {
+            let call = JsonCall::post("https://id.example/login").unwrap();
+            let login = JsonLogin::new((), dialects::generic(), call, "/token").unwrap();
+            let login = login.token_header(name, prefix).unwrap();
+            assert_eq!(login.credentials(token).is_ok(), is_accepted, "{name}: {prefix}{token}");
+        }
+    }
+}
