@@ -287,6 +287,13 @@ mod tests {
     }
 
     #[test]
+    fn the_longest_text_that_is_read_has_64_bytes() {
+        let padded = |len: usize| format!("{:(<len$}", "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(parse_date(&padded(64), at(NOW)), Some(at(784_111_777)));
+        assert_eq!(parse_date(&padded(65), at(NOW)), None);
+    }
+
+    #[test]
     fn a_two_digit_year_lies_at_most_fifty_years_ahead() {
         for (digits, year) in
             [("26", "2026"), ("27", "2027"), ("75", "2075"), ("77", "1977"), ("94", "1994"), ("00", "2000")]
@@ -294,6 +301,12 @@ mod tests {
             let short = format!("Friday, 06-Nov-{digits} 08:49:37 GMT");
             let long = format!("Fri, 06 Nov {year} 08:49:37 GMT");
             assert_eq!(parse_date(&short, at(NOW)), parse_date(&long, at(NOW)), "{digits}");
+        }
+        let at_its_middle = parse_date("Fri, 01 Jan 2060 00:00:00 GMT", at(NOW)).unwrap();
+        for (digits, year) in [("05", "2105"), ("15", "2015"), ("59", "2059"), ("61", "2061")] {
+            let (short, long) =
+                (format!("Friday, 06-Nov-{digits} 08:49:37 GMT"), format!("Fri, 06 Nov {year} 08:49:37 GMT"));
+            assert_eq!(parse_date(&short, at_its_middle), parse_date(&long, at_its_middle), "{digits}");
         }
         // The instants are compared, not the years: a day before the limit and a day behind it.
         let near = parse_date("Thursday, 19-Nov-76 00:00:00 GMT", at(NOW));

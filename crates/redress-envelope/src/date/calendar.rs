@@ -31,8 +31,10 @@ impl Civil {
         let day = days_before(self.year, self.month, self.day);
         let seconds = day * DAY + self.hour * 3600 + (self.minute - self.offset) * 60 + self.second;
         let epoch = SystemTime::UNIX_EPOCH;
-        let whole = Duration::from_secs(seconds.unsigned_abs());
-        let instant = if seconds < 0 { epoch.checked_sub(whole) } else { epoch.checked_add(whole) };
+        let instant = match u64::try_from(seconds) {
+            Ok(after) => epoch.checked_add(Duration::from_secs(after)),
+            Err(_) => epoch.checked_sub(Duration::from_secs(seconds.unsigned_abs())),
+        };
         instant?.checked_add(Duration::from_nanos(u64::from(self.nanos)))
     }
 }

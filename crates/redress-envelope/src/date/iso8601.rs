@@ -55,3 +55,31 @@ fn nanos(fraction: &str) -> Option<u32> {
     }
     format!("{:0<9}", fraction.get(..9).unwrap_or(fraction)).parse().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_word_tells_an_iso_date_by_its_digits_and_dashes() {
+        for word in ["1994-11-06", "1994-11-06t08:49:37z", "19941106", "19941106t084937z"] {
+            assert!(is_iso8601(word), "{word}");
+        }
+        for word in [
+            "x994-11-06",
+            "1994x11-06",
+            "1994-x1-06",
+            "1994-11x06",
+            "1994-11-0x",
+            "1994-11-0",
+            "x9941106",
+            "1994110",
+            "199411060",
+            "06-nov-94",
+            "nov",
+            "",
+        ] {
+            assert!(!is_iso8601(word), "{word}");
+        }
+    }
+}
