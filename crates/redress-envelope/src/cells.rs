@@ -326,3 +326,31 @@ fn is_refused(merge: &Merge, value: Value<'_>, text: Option<&str>) -> bool {
         _ => text == Some(""),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_cells_that_are_forgotten_are_dropped_and_the_others_stay_in_order() {
+        for count in [3, 8, 9, 12] {
+            let mut cells = Cells::new();
+            (0..count).for_each(|cell| cells.put_last(cell, Value::Bool(true)));
+            cells.drop_all(&[1, 8, 9, 200]);
+            let kept: Vec<_> = cells.all_found().map(|found| found.cell).collect();
+            let expected: Vec<_> = (0..count).filter(|cell| ![1, 8, 9].contains(cell)).collect();
+            assert_eq!(kept, expected);
+            (0..count).for_each(|cell| assert_eq!(cells.get(cell).is_some(), expected.contains(&cell), "{cell}"));
+        }
+    }
+
+    #[test]
+    fn a_bit_that_two_cells_share_stays_while_one_of_them_holds_a_value() {
+        let mut cells = Cells::new();
+        [1, 129, 2].into_iter().for_each(|cell| cells.put_last(cell, Value::Bool(true)));
+        for (dropped, has_any) in [(2, true), (1, true), (129, false)] {
+            cells.drop_all(&[dropped]);
+            assert_eq!(cells.has_any(bit(1)), has_any, "without {dropped}");
+        }
+    }
+}

@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn a_challenge_is_read_for_its_error() {
-        let table: [(&str, &[&str]); 17] = [
+        let table: [(&str, &[&str]); 20] = [
             ("Bearer error=\"invalid_token\"", &["invalid_token"]),
             (
                 "Bearer realm=\"a\", error=\"invalid_token\", error_description=\"The token expired\"",
@@ -110,6 +110,9 @@ mod tests {
             ("Bearer realm=\"a \\\" b, error=invalid_token", &[]),
             ("Bearer realm=\"x, error=invalid_token\", error=\"other\"", &["other"]),
             ("error==invalid_token", &[]),
+            ("Bearer \"error=invalid_token\"", &[]),
+            ("Bearer \"a\", \"error=b, \" error=invalid_token", &["invalid_token"]),
+            ("Bearer realm=\"x\"error=invalid_token", &["invalid_token"]),
             ("=", &[]),
             ("\"", &[]),
             ("Bearer realm=\"invalid_token\"", &[]),

@@ -152,9 +152,7 @@ fn index(text: &str) -> Result<(Step, &str), &'static str> {
     let (inside, after) = text.split_once(']').ok_or("`]` after an index")?;
     let step = match inside {
         "*" => Step::Each,
-        digits if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) => {
-            Step::Index(digits.parse().map_err(|_| INDEX)?)
-        }
+        digits if digits.bytes().all(|byte| byte.is_ascii_digit()) => Step::Index(digits.parse().map_err(|_| INDEX)?),
         _ => return Err(INDEX),
     };
     Ok((step, after))
@@ -254,6 +252,31 @@ mod tests {
     }
 
     #[test]
+    fn a_name_has_at_most_255_bytes() {
+        for (text, is_read) in [("x".repeat(255), true), ("x".repeat(256), false), ("x".repeat(300), false)] {
+            for text in [text.clone(), format!("a.{text}[0]"), format!("a|{text}")] {
+                assert_eq!(Path::parse(&text).is_ok(), is_read, "{}", text.len());
+            }
+        }
+    }
+
+    #[test]
+    fn a_path_begins_with_the_name_of_its_first_member_only() {
+        for (text, expected) in [
+            ("data", true),
+            ("data.error", true),
+            ("\"data\"[0]", true),
+            ("error.data", false),
+            ("data2", false),
+            ("[0].data", false),
+            ("*.data", false),
+            ("$", false),
+        ] {
+            assert_eq!(Path::parse(text).unwrap().begins_with("data"), expected, "{text}");
+        }
+    }
+
+    #[test]
     fn an_invalid_path_names_the_expected_form() {
         let long = ["a"; 9].join(".");
         for (text, expected) in [
@@ -261,6 +284,8 @@ mod tests {
             ("a..b", "the name of a member"),
             ("a[x]", INDEX),
             ("a[]", INDEX),
+            ("a[+5]", INDEX),
+            ("a[5x]", INDEX),
             ("**", BELOW),
             ("a.**.b", BELOW),
             ("*code", ENDING),

@@ -143,7 +143,7 @@ impl Case {
         }
         let (piece, text) = (piece.as_bytes(), text.as_bytes());
         let first = piece.first()?;
-        let may_begin = |byte: &u8| byte == first || (self == Self::Insensitive && byte.eq_ignore_ascii_case(first));
+        let may_begin = |byte: &u8| byte.eq_ignore_ascii_case(first);
         text.windows(piece.len()).position(|window| may_begin(&window[0]) && self.same(piece, window))
     }
 }
@@ -175,6 +175,19 @@ mod tests {
             assert_eq!(Glob::new(pattern).matches(text), expected, "{pattern} {text}");
         }
         assert!(Glob::new("*Rate Limit*").matches_any_case("API rate limit exceeded"));
+    }
+
+    #[test]
+    fn a_part_of_any_length_matches_in_any_case_where_case_does_not_count() {
+        for len in [1, 31, 32, 33, 64] {
+            let parts = ["AbC", "dEF", "gHi"].map(|part| part.repeat(len)[..len].to_owned());
+            let (text, pattern) = (parts.concat().to_ascii_lowercase(), Glob::new(parts.join("*")));
+            assert!(pattern.matches_any_case(&text) && pattern.matches_any_case(&parts.concat()), "{len}");
+            assert!(!pattern.matches(&text) && pattern.matches(&parts.concat()), "{len}");
+            assert!(!pattern.matches_any_case(&text[len..]) && !pattern.matches_any_case(&text[..2 * len]), "{len}");
+            let within = Glob::new(format!("*{}*", parts[1]));
+            assert!(within.matches_any_case(&text) && !within.matches_any_case(&text[..2 * len - 1]), "{len}");
+        }
     }
 
     #[test]

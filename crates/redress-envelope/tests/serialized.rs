@@ -3,8 +3,9 @@
 use std::time::{Duration, SystemTime};
 
 use redress_envelope::{Class, DecidedBy, FieldError, HintSource, Recovery, RetryHint, When};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::value::{BoolDeserializer, Error as ValueError};
+use serde::de::{DeserializeOwned, IntoDeserializer};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, from_str, from_value, json, to_value};
 
 fn both_ways<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(value: &T, expected: Value) {
@@ -71,4 +72,13 @@ fn a_field_error_is_an_object_of_path_and_message() {
         assert!(from_value::<FieldError<'static>>(wrong.clone()).is_err(), "{wrong}");
     }
     assert!(from_str::<FieldError<'static>>(r#"{"path":"p","path":"q","message":"m"}"#).is_err());
+}
+
+#[test]
+fn a_value_of_another_type_is_an_error_that_says_what_is_expected() {
+    let truth: BoolDeserializer<ValueError> = true.into_deserializer();
+    let error = HintSource::deserialize(truth).unwrap_err();
+    assert_eq!(error.to_string(), "invalid type: boolean `true`, expected the source of a hint");
+    let error = FieldError::deserialize(truth).unwrap_err();
+    assert_eq!(error.to_string(), "invalid type: boolean `true`, expected a field and what is wrong with it");
 }
