@@ -73,14 +73,13 @@ impl Incremental {
 fn of_head(head: &Head<'_>) -> Option<&'static Encoding> {
     let media_type = head.headers.get(CONTENT_TYPE)?;
     // As most servers write it, so that few media types are parsed.
-    if media_type == "application/json" || media_type == "application/json; charset=utf-8" {
+    if matches!(media_type.as_bytes(), b"application/json" | b"application/json; charset=utf-8") {
         return None;
     }
-    let parameters = media_type.as_bytes().iter().position(|byte| *byte == b';').map(|at| at + 1)?;
-    if media_type.as_bytes()[parameters..].trim_ascii().eq_ignore_ascii_case(b"charset=utf-8") {
+    let (_, parameters) = media_type.to_str().ok()?.split_once(';')?;
+    if parameters.trim().eq_ignore_ascii_case("charset=utf-8") {
         return None;
     }
-    let parameters = media_type.to_str().ok()?.get(parameters..)?;
     let mut parameters = parameters.split(';').filter_map(|parameter| parameter.split_once('='));
     let (_, label) = parameters.find(|(name, _)| name.trim().eq_ignore_ascii_case("charset"))?;
     other_than_utf8(label.trim().trim_matches(['"', '\'']))

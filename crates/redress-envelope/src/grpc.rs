@@ -152,7 +152,7 @@ fn percent_decoded(message: &[u8]) -> String {
     let mut rest = message;
     while let Some((first, others)) = rest.split_first() {
         let decoded = match (first, others) {
-            (b'%', [high, low, ..]) => digit(high).zip(digit(low)).map(|(high, low)| high << 4 | low),
+            (b'%', [high, low, ..]) => digit(high).zip(digit(low)).map(|(high, low)| high * 16 + low),
             _ => None,
         };
         bytes.push(decoded.unwrap_or(*first));
@@ -209,6 +209,23 @@ mod tests {
             assert_eq!(name(number.as_bytes()), "UNKNOWN", "{number}");
         }
         assert_eq!(document(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn only_the_response_to_a_grpc_call_may_end_in_a_status() {
+        let grpc = crate::dialects::grpc();
+        for (dialect, status, kind, expected) in [
+            (&grpc, 200, "application/grpc", true),
+            (&grpc, 200, "Application/gRPC+proto", true),
+            (&grpc, 200, "application/grpc-web", false),
+            (&grpc, 200, "application/json", false),
+            (&grpc, 503, "application/grpc", false),
+            (&crate::dialects::connect(), 200, "application/grpc", false),
+        ] {
+            let headers = fields(&[("content-type", kind.as_bytes())]);
+            let head = Head::new(status, &headers, std::time::SystemTime::UNIX_EPOCH);
+            assert_eq!(dialect.signals_in_trailers(&head), expected, "{} {status} {kind}", dialect.name());
+        }
     }
 
     #[test]

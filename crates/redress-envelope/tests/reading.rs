@@ -3,9 +3,10 @@
 use std::sync::LazyLock;
 use std::time::SystemTime;
 
-use http::HeaderMap;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue};
 use proptest::prelude::*;
-use redress_envelope::{Decision, Dialect, Envelope, Head, Signal, Unreadable, dialects};
+use redress_envelope::{Decision, Dialect, Envelope, Head, Location, Signal, Unreadable, dialects};
 
 /// Returns the head of a response that has no headers.
 fn head(status: u16) -> Head<'static> {
@@ -56,6 +57,66 @@ fn the_last_of_a_repeated_key_counts_in_lists_of_fields_too() {
         let envelope = read_as(&dialect, [body.as_bytes()]).unwrap();
         let found: Vec<_> = envelope.fields.iter().map(|field| (field.path.as_ref(), field.message.as_ref())).collect();
         assert_eq!(found, expected, "{body}");
+    }
+}
+
+#[test]
+fn texts_are_joined_up_to_a_bound() {
+    let dialect =
+        Dialect::from_toml("d.toml", "name = \"d\"\n[read]\nmessage = { path = \"errors[*]\", join = \"; \" }\n");
+    let dialect = dialect.unwrap();
+    for (first, second, is_joined) in [(1, 1, true), (2_047, 2_047, true), (2_047, 2_048, false), (4_000, 4_000, false)]
+    {
+        let [first, second] = [first, second].map(|len| "x".repeat(len));
+        let body = format!(r#"{{"errors":["{first}","{second}"]}}"#);
+        let expected = if is_joined { format!("{first}; {second}") } else { first };
+        assert_eq!(read_as(&dialect, [body.as_bytes()]).unwrap().message.as_deref(), Some(&*expected));
+    }
+}
+
+#[test]
+fn of_several_values_the_first_that_says_something_counts_in_any_pieces() {
+    let toml =
+        "name = \"d\"\n[read]\nmessage = \"errors[*].message\"\ncode = { path = \"errors[*].code\", join = \"-\" }\n";
+    let dialect = Dialect::from_toml("d.toml", toml).unwrap();
+    let body = br#"{"errors":[{"message":"","code":""},{"message":{},"code":null},{"message":"b","code":"x"},{"message":"c","code":7}]}"#;
+    for size in [1, 2, 3, body.len()] {
+        let envelope = read_as(&dialect, body.chunks(size)).unwrap();
+        assert_eq!((envelope.message.as_deref(), envelope.code.as_deref()), (Some("b"), Some("x-7")), "{size}");
+    }
+}
+
+#[test]
+fn a_form_is_read_for_its_code_alone_and_for_its_message_alone() {
+    let form = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"))]);
+    let head = Head::new(400, &form, SystemTime::UNIX_EPOCH);
+    let dialect = Dialect::from_toml("d.toml", "name = \"d\"\n[read]\ncode = \"error\"\nmessage = \"text\"\n").unwrap();
+    for (body, code, message) in [
+        ("error=invalid_grant&a=b", Some("invalid_grant"), None),
+        ("text=It+failed.&a=b", None, Some("It failed.")),
+        ("error=invalid_grant&text=It+failed.", Some("invalid_grant"), Some("It failed.")),
+        ("a=b&c=d", None, None),
+    ] {
+        let envelope = Envelope::read(&dialect, &head, [body.as_bytes()]);
+        assert_eq!((envelope.code.as_deref(), envelope.message.as_deref()), (code, message), "{body}");
+        let place = message.map(|_| Location::Body("text".to_owned()));
+        assert_eq!(envelope.message_location(&dialect), place, "{body}");
+    }
+}
+
+#[test]
+fn a_media_type_is_named_by_the_rule_that_asks_for_it_and_by_no_other_condition() {
+    let toml = "name = \"d\"\n[[error]]\nwhen = { content_type = \"application/problem\", status = \"200-499\" }\nnot_null = \"error\"\n";
+    let dialect = Dialect::from_toml("d.toml", toml).unwrap();
+    for (media_type, status, expected) in [
+        ("application/problem", 200, true),
+        ("application/problem", 500, true),
+        ("text/html", 200, false),
+        ("text/html", 500, false),
+    ] {
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(media_type))]);
+        let head = Head::new(status, &headers, SystemTime::UNIX_EPOCH);
+        assert_eq!(dialect.names_media_type(&head), expected, "{media_type} {status}");
     }
 }
 

@@ -326,3 +326,32 @@ impl Code {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(class: Option<Class>, recovery: Option<Recovery>) -> Rule {
+        Rule { class, recovery, not_processed: false, guidance: Arc::default() }
+    }
+
+    #[test]
+    fn an_expired_token_and_an_explicit_recovery_lead_to_a_refresh() {
+        use {Class as C, Recovery as R};
+        for (class, recovery, expected) in [
+            (C::TokenExpired, R::RefreshToken, true),
+            (C::TokenExpired, R::Stop, true),
+            (C::Conflict, R::RefreshToken, true),
+            (C::Unauthenticated, R::Reauthenticate, false),
+            (C::Conflict, R::Retry, false),
+        ] {
+            assert_eq!(Code::new("E1", class).recovery(recovery).leads_to_refresh(), expected, "{class} {recovery}");
+            assert_eq!(rule(Some(class), Some(recovery)).leads_to_refresh(), expected, "{class} {recovery}");
+        }
+        for (class, expected) in [(C::Unauthenticated, true), (C::TokenExpired, true), (C::Unavailable, false)] {
+            assert_eq!(Code::new("E1", class).leads_to_refresh(), expected, "{class}");
+            assert_eq!(rule(Some(class), None).leads_to_refresh(), expected, "{class}");
+        }
+        assert!(!rule(None, None).leads_to_refresh());
+    }
+}

@@ -138,6 +138,14 @@ fn a_rule_comes_before_a_code_and_a_code_before_the_status() {
             &[("www-authenticate", "Bearer error=\"invalid_request\"")],
             (C::Unauthenticated, C::Unauthenticated.default_recovery(), D::Status, false, false, of("")),
         ),
+        (423, "{}", &[], (C::Conflict, C::Conflict.default_recovery(), D::Status, false, false, of(""))),
+        (423, "{}", &[("retry-after", "5")], (C::Conflict, R::Retry, D::Status, false, false, of(""))),
+        (
+            404,
+            "{}",
+            &[("retry-after", "5")],
+            (C::NotFound, C::NotFound.default_recovery(), D::Status, false, false, of("")),
+        ),
         (500, "{}", &[], (C::Internal, C::Internal.default_recovery(), D::Status, false, true, of(""))),
     ] {
         assert_eq!(meant(status, body, headers), expected, "{status} {body} {headers:?}");
