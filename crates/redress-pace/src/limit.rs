@@ -157,3 +157,28 @@ impl Limit {
 fn default_burst(requests: NonZeroU32) -> NonZeroU32 {
     NonZeroU32::new(requests.get() / 10).unwrap_or(NonZeroU32::MIN)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_that_differ_have_records_of_their_own() {
+        let requests = |number| NonZeroU32::new(number).unwrap();
+        let limit = |route: &str, number, per| Limit::new(route.parse().unwrap(), requests(number), per);
+        let (second, minute) = (Duration::from_secs(1), Duration::from_secs(60));
+        let all = Limit::all_routes(requests(10), second);
+        let limits = [
+            all.clone(),
+            Limit::all_routes(requests(11), second),
+            Limit::all_routes(requests(10), minute),
+            limit("GET /a", 10, second),
+            limit("GET /b", 10, second),
+            limit("GET /a", 10, second).route("GET /b".parse().unwrap()),
+        ];
+        let names: std::collections::HashSet<_> = limits.iter().map(Limit::record_name).collect();
+        assert_eq!(names.len(), limits.len(), "{names:?}");
+        let name = all.burst(requests(3)).record_name();
+        assert!(names.contains(&name) && name.starts_with("10-1000-") && name.len() == 24, "{name}");
+    }
+}

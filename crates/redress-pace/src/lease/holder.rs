@@ -312,3 +312,110 @@ impl Holder {
         self.down.is_some_and(|since| since + 2 * self.length <= now)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// A limit for a second: its window has 1,020 ms, its slots 3 ms, its leases 25 ms to 51 ms.
+    fn rule() -> Rule {
+        Rule::new(NonZeroU32::MIN, Duration::from_secs(1))
+    }
+
+    fn holder() -> Holder {
+        Holder::new(7, &rule())
+    }
+
+    #[test]
+    fn permits_can_be_spent_before_their_lease_ends() {
+        let holder = Holder { in_hand: 3, until: 100, ..holder() };
+        assert_eq!([99, 100, 101].map(|now| holder.permits(now)), [3, 0, 0]);
+    }
+
+    #[test]
+    fn requests_are_counted_by_their_slots() {
+        let rule = rule();
+        let mut holder = Holder { in_hand: 10, until: 1_000, ..holder() };
+        for now in [1, 3, 4, 6, 7, 7, 9, 10] {
+            assert!(holder.try_send(&rule, now));
+        }
+        assert_eq!(holder.sent, [(1, 3, 2), (2, 6, 2), (3, 9, 3), (4, 10, 1)], "with the time of the last one");
+        // A clock that is read out of order.
+        assert!(holder.try_send(&rule, 9));
+        assert_eq!(holder.sent.last(), Some(&(3, 9, 1)));
+        assert_eq!(holder.in_hand, 1);
+    }
+
+    #[test]
+    fn more_is_asked_for_when_few_permits_or_little_time_is_left() {
+        let now = 100;
+        for (name, again, in_hand, until, is_waiting, has_sent, is_due) in [
+            ("none for a call that waits", 0, 0, 0, true, false, true),
+            ("none, and no call waits", 0, 0, 0, false, false, false),
+            ("it asked just before", 101, 0, 0, true, false, false),
+            ("it may ask again now", 100, 0, 0, true, false, true),
+            ("a quarter and a call that waits", 0, 2, 1_000, true, false, true),
+            ("a quarter and requests to report", 0, 2, 1_000, false, true, true),
+            ("a quarter and nothing to do", 0, 2, 1_000, false, false, false),
+            ("more than a quarter", 0, 3, 1_000, true, true, false),
+            ("the last quarter of the lease", 0, 8, 112, true, false, true),
+            ("before it", 0, 8, 113, true, false, false),
+            ("permits that can no longer be spent", 0, 1, 100, false, false, true),
+            ("none of them", 0, 0, 100, false, false, false),
+        ] {
+            let sent = if has_sent { vec![(1, 1, 1)] } else { Vec::new() };
+            let holder = Holder { again, in_hand, until, sent, renewed: 8, ..holder() };
+            assert_eq!(holder.is_due(is_waiting, now), is_due, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_next_change_by_time_alone_is_the_earliest_to_come() {
+        for (again, in_hand, until, now, due_at) in [
+            (150, 0, 200, 100, 150),
+            (150, 0, 200, 149, 150),
+            (150, 0, 200, 150, 188),
+            (0, 3, 200, 188, 200),
+            (0, 0, 200, 188, u64::MAX),
+            (0, 3, 200, 200, u64::MAX),
+        ] {
+            let holder = Holder { again, in_hand, until, ..holder() };
+            assert_eq!(holder.due_at(now), due_at, "{again} {in_hand} {until} {now}");
+        }
+    }
+
+    #[test]
+    fn a_permit_is_expected_after_an_eighth_of_the_lease_and_not_before_the_next_renewal() {
+        for (again, length, expected) in
+            [(0, 51, 106), (150, 51, 150), (u64::MAX, 51, 106), (0, 7, 101), (0, 25, 103), (0, 4_000, 150)]
+        {
+            assert_eq!(Holder { again, length, ..holder() }.expected(&rule(), 100), expected, "{again} {length}");
+        }
+    }
+
+    #[test]
+    fn a_renewal_measures_the_rate_and_shortens_the_lease_in_hand() {
+        let sent = vec![(1, 1_500, 300), (2, 1_900, 200)];
+        let mut holder = Holder { asked: 1_000, until: 10_000, sent, ..holder() };
+        holder.begin(&rule(), 2_000);
+        assert!((holder.rate - 0.25).abs() < 1e-9, "half a request a millisecond after none: {}", holder.rate);
+        assert_eq!((holder.length, holder.until, holder.asked, holder.again), (32, 2_032, 2_000, u64::MAX));
+        assert_eq!(holder.reports, [(1, vec![(1_500, 300), (1_900, 200)])]);
+        let mut first = Holder { sent: vec![(1, 1, 9)], ..self::holder() };
+        first.begin(&rule(), 2_000);
+        assert_eq!((first.rate, first.until), (0.0, 0), "the time before the first renewal is not known");
+    }
+
+    #[test]
+    fn reports_are_kept_until_their_requests_count_no_longer() {
+        for (at, kept) in [(2_000 - 1_023, 2), (2_000 - 1_024, 1)] {
+            let mut holder = Holder { reports: VecDeque::from([(1, vec![(at, 1)])]), report: 1, ..holder() };
+            holder.begin(&rule(), 2_000);
+            assert_eq!(holder.reports.len(), kept, "{at}");
+            assert_eq!(holder.report, 2);
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! Eight processes on a store that fails, loses answers and goes back in time, in steps of a millisecond.
 
+mod permits;
 mod random;
 mod slow;
 
