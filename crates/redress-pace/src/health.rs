@@ -158,10 +158,8 @@ impl Health {
 
     /// Accepts that the server has become slower, at the end of a release.
     pub(crate) fn accept_latency(&mut self) {
-        if self.answers > 0 {
-            self.usual = self.usual.max(self.latency - SLOW.ln());
-            self.mean = self.mean.max(self.usual);
-        }
+        self.usual = self.usual.max(self.latency - SLOW.ln());
+        self.mean = self.mean.max(self.usual);
     }
 
     /// Returns whether the upstream throttles calls, or is slower than usual. The usual latency is known from 32 answers on.

@@ -157,7 +157,7 @@ impl Window {
             self.shrink(mean);
         } else if ratio <= low && is_used {
             let share = if self.has_queued { LATER_GROWTH } else { FIRST_GROWTH };
-            let least = if self.places < 4.0 { self.places / 4.0 } else { 1.0 };
+            let least = (self.places / 4.0).min(1.0);
             self.places = (self.places + (self.places * share).max(least)).min(LARGEST);
         }
         self.last_mean = mean.unwrap_or(f64::INFINITY);

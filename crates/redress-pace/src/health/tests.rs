@@ -147,6 +147,15 @@ fn the_first_usual_latency_is_the_mean_of_32_answers() {
 }
 
 #[test]
+fn an_upstream_is_degraded_from_the_33rd_answer_on() {
+    let (mut health, now) = (Health::new(), Instant::now());
+    for nth in 1..=33 {
+        health.on_answer(Some(if nth <= 20 { MS } else { 10 * S }), 1, true, now);
+        assert_eq!(health.is_degraded(), nth == 33, "{nth}");
+    }
+}
+
+#[test]
 fn the_usual_latency_drifts_to_a_slower_server_within_ten_minutes() {
     for (is_open, expected) in [(true, 0.1 * 8_f64.powf(1.0 - (-1_f64).exp())), (false, 0.1)] {
         let (mut health, now) = healthy(100 * MS, 10 * MS);
@@ -258,6 +267,7 @@ fn a_share_of_throttled_calls_degrades_an_upstream() {
 fn an_upstream_that_is_slower_by_few_milliseconds_is_not_degraded() {
     for (usual, slower, expected) in [
         (MS, 4 * MS, None),
+        (3 * MS, 7 * MS, None),
         (MS, 9 * MS, Some(UpstreamHealth::Degraded)),
         (100 * MS, 190 * MS, None),
         (100 * MS, 300 * MS, Some(UpstreamHealth::Degraded)),

@@ -281,6 +281,20 @@ fn a_call_without_time_for_an_answer_is_not_granted_a_place() {
 }
 
 #[test]
+fn a_release_is_used_when_more_than_half_of_its_places_and_more_than_one_are_taken() {
+    for (places, calls, is_used) in [(8.0, 4, false), (8.0, 5, true), (5.0, 2, false), (5.0, 3, true), (1.0, 1, false)]
+    {
+        let mut scene = Scene::releasing(places);
+        for nth in 0..calls {
+            let call = scene.enqueue(nth, S);
+            scene.granted(&call);
+        }
+        assert_eq!(scene.line.is_half_used(), is_used, "{calls} of {places}");
+    }
+    assert!(!Scene::shut().line.is_half_used());
+}
+
+#[test]
 fn a_call_that_is_dropped_with_a_grant_passes_it_on() {
     let mut scene = Scene::releasing(1.0);
     let (place, _) = scene.step(|line, moment| line.take(9, moment));

@@ -106,6 +106,33 @@ fn a_window_that_is_not_used_does_not_grow() {
 }
 
 #[test]
+fn a_window_that_was_not_used_grows_as_fast_as_before_once_it_is() {
+    let mut release = Release::new(4.0);
+    let now = release.now;
+    (0..4).for_each(|_| release.window.on_end(CallEnd::Answered, now, false, &release.health, now + USUAL));
+    assert_close(release.round(USUAL), 6.0);
+}
+
+#[test]
+fn one_timeout_in_five_does_not_halve_it() {
+    let mut release = Release::new(5.0);
+    release.end(CallEnd::TimedOut, 1, 5 * USUAL);
+    release.end(CallEnd::Answered, 4, 3 * USUAL);
+    assert_eq!(release.window.round.ends(), 0, "it is over");
+    assert_close(release.window.places, 5.0);
+}
+
+#[test]
+fn at_the_usual_latency_it_grows_by_half_even_if_a_timeout_was_shorter() {
+    let (health, now) = healthy(2 * S, 10 * MS);
+    let window = with_places(4.0, &health, now);
+    let mut release = Release { window, health, now }.with_timeout(500 * MS);
+    // The logarithm of a second is 0, so that all means are equal.
+    assert_close(release.round(S), 6.0);
+    assert_close(release.round(S), 9.0);
+}
+
+#[test]
 fn a_queue_shrinks_it_to_its_first_size_and_no_further() {
     let mut release = Release::new(4.0);
     release.window.places = 10.0;
