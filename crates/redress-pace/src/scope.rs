@@ -252,6 +252,18 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn the_gate_of_all_calls_is_that_of_an_upstream_and_wider_than_that_of_a_part() {
+        let room = scoped("GET", "/rooms/1");
+        let keys: Vec<_> = room.gate_keys(None).keys().collect();
+        let (all, parts) = keys.split_last().unwrap();
+        assert_eq!(parts.len(), 2, "a bucket that is not known yet, and its scope");
+        for part in parts {
+            assert_eq!((part.wider().as_ref(), part.clone().into_upstream()), (Some(all), None));
+        }
+        assert_eq!((all.wider(), all.clone().into_upstream()), (None, Some(room.partition)));
+    }
+
+    #[test]
     fn a_gate_is_read_as_it_was_written() {
         use CooldownScope::{Bucket, Call, Named, Upstream};
         let (dialect, room, other) = (dialect(), scoped("GET", "/rooms/1"), scoped("GET", "/b"));

@@ -54,7 +54,6 @@ impl Settings {
             return false;
         }
         match (first, second) {
-            (None, _) => true,
             (Some(only), None) => only.try_send(partition, time.now()),
             _ => try_send_by_all(all, partition, time.now()),
         }
@@ -148,5 +147,69 @@ impl<A> fmt::Debug for Admitted<A> {
 impl<K> fmt::Debug for Kept<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Kept").field("sent", &self.sent).finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::time::Duration;
+
+    use redress_classify::{CooldownScope, Dialect};
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::PaceLayer;
+    use crate::cooldown::tests::{S, cooldown};
+    use crate::gates::{CallResult, record};
+    use crate::scope::tests::target;
+
+    fn settings(rest: &str) -> Arc<Settings> {
+        let dialect = Dialect::from_toml("d.toml", &format!("name = \"d\"\n{rest}")).expect("it is valid");
+        Arc::new(PaceLayer::new(dialect).settings().clone())
+    }
+
+    fn response(status: u16) -> Response<()> {
+        Response::builder().status(status).body(()).expect("it is valid")
+    }
+
+    /// Ends a call that was sent a second ago.
+    fn end(settings: &Arc<Settings>, result: CallResult) {
+        let now = Instant::now();
+        let sent = Sent { at: now.checked_sub(Duration::from_secs(1)).unwrap_or(now), calls: 1 };
+        record(settings, &target("a"), None, Some(sent), result, (now, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_success_is_looked_at_only_where_there_is_something_to_learn() {
+        let hints = "[retry]\nsuccess_hints = [{ header = \"x-wait\", unit = \"s\" }]\n";
+        let buckets = "[[scopes]]\nname = \"room\"\nroutes = \"* /rooms/{room}/**\"\nkey = \"room\"\n[cooldown]\nbucket = { header = \"x-bucket\" }\n";
+        for (name, dialect, status, is_unremarkable) in [
+            ("plain", "", 200, true),
+            ("an error that the dialect does not take for one", "", 503, false),
+            ("waits in successes", hints, 200, false),
+            ("names of buckets", buckets, 200, false),
+        ] {
+            assert_eq!(settings(dialect).is_unremarkable(&response(status)), is_unremarkable, "{name}");
+        }
+        let settings = settings("");
+        end(&settings, CallResult::Answered);
+        assert!(settings.is_unremarkable(&response(200)));
+        end(&settings, CallResult::Failed { is_timeout: false });
+        assert!(!settings.is_unremarkable(&response(200)), "after a failure");
+        end(&settings, CallResult::Answered);
+        assert!(settings.is_unremarkable(&response(200)));
+        let now = Instant::now();
+        settings.gates.cool_down(&target("b"), CooldownScope::Call, cooldown(now, S), now);
+        assert!(!settings.is_unremarkable(&response(200)), "in a cool-down");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn failures_of_calls_that_were_not_timed_begin_an_outage() {
+        let settings = settings("");
+        end(&settings, CallResult::Answered);
+        for is_inactive in [true, true, false] {
+            observe(&mut response(503), &settings, &target("a"), &mut None, None);
+            assert_eq!(settings.gates.is_inactive(), is_inactive);
+        }
     }
 }

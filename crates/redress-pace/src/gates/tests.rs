@@ -264,6 +264,35 @@ async fn a_probe_that_ends_after_its_gate_was_shut_by_hand_does_not_open_it() {
     }
 }
 
+/// Sends calls that do not wait until one is refused. Returns when that one may return, in ms from now, and whether there was no room
+/// for it.
+fn refused(settings: &Arc<Settings>, at: &Target, now: Instant) -> (u128, bool) {
+    let mut request = http::Request::new(());
+    request.extensions_mut().insert(crate::FailFast);
+    let mut permits = Vec::new();
+    loop {
+        match enter(settings, at, settings.caller(&request, now), None, now) {
+            GateState::Granted(permit) => permits.push(permit),
+            GateState::Refused(wait) => return ((wait.until - now).as_millis(), wait.is_full),
+            other => panic!("it does not wait: {other:?}"),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_does_not_wait_learns_when_to_return() {
+    let (settings, a) = (settings(), target("a"));
+    good_day(&settings, &a).await;
+    let now = Instant::now();
+    (0..3).for_each(|_| _ = end(&settings, &a, CallResult::Failed { is_timeout: false }, now, now));
+    assert_eq!(refused(&settings, &a, now), (100, false), "at the next probe");
+    let (settings, b) = (self::settings(), target("b"));
+    let waiters = crowd(&settings, &b, 20).await;
+    advance(2 * S).await;
+    assert_eq!(refused(&settings, &b, Instant::now()), (95, false), "after the usual latency, in a release");
+    drop(waiters);
+}
+
 #[tokio::test(start_paused = true)]
 async fn any_response_to_the_probe_opens_the_gate_and_only_an_answer_to_another_call_does() {
     for result in [CallResult::Answered, CallResult::Faulty, CallResult::Throttled, CallResult::Unknown] {
