@@ -172,3 +172,40 @@ fn a_repeated_member_takes_the_place_of_its_first_fields_and_of_no_others() {
         assert_eq!(fields, expected, "{body}");
     }
 }
+
+#[test]
+fn of_several_lists_and_names_each_field_is_kept_once_with_its_best_name() {
+    let three = || r#"{ map = "a" }, { list = "b", path = "f", message = "m" }, { map = "c" }"#.to_owned();
+    let item = |path: &str| format!(r#"{{ list = "e", path = {path}, message = "m" }}"#);
+    for (lists, body, expected) in [
+        (three(), r#"{"b":[{"f":"x","m":"1"}],"a":{"x":"1"}}"#, &[("x", "1")][..]),
+        (
+            three(),
+            r#"{"a":{"x":"1"},"b":[{"f":"x","m":"1"},{"f":"y","m":"2"}],"c":{"y":"2"}}"#,
+            &[("x", "1"), ("y", "2")],
+        ),
+        (three(), r#"{"b":[{"f":"x","m":"1"},{"f":"x","m":"1"}]}"#, &[("x", "1"), ("x", "1")]),
+        (three(), r#"{"b":[{"f":"x","m":"1"}],"c":{"x":"2"}}"#, &[("x", "1"), ("x", "2")]),
+        (three(), r#"{"b":[{"f":"x","m":"1"}],"c":{"x":"2","x":"3"}}"#, &[("x", "1"), ("x", "3")]),
+        (
+            r#"{ tree = "t", leaf = "_errors" }"#.to_owned(),
+            r#"{"t":{"a":{"_errors":"1"},"_errors":"2","b":{"c":{"_errors":"3"},"_errors":"4"}}}"#,
+            &[("a", "1"), ("b.c", "3"), ("b", "4")],
+        ),
+        (item(r#"["f", "loc"]"#), r#"{"e":[{"f":"x","loc":["a","b"],"m":"1"}]}"#, &[("x", "1")]),
+        (item(r#"["f", "loc"]"#), r#"{"e":[{"loc":["a","b"],"f":"x","m":"1"}]}"#, &[("x", "1")]),
+        (item(r#"["f", "loc"]"#), r#"{"e":[{"loc":["a","b"],"m":"1"}]}"#, &[("a.b", "1")]),
+        (item(r#"["f", "g"]"#), r#"{"e":[{"g":"x","m":"1","g":null}]}"#, &[]),
+        (item(r#"["f", "g"]"#), r#"{"e":[{"f":"x","m":"1","g":"y","g":null}]}"#, &[("x", "1")]),
+        (
+            item(r#""f""#),
+            r#"{"e":[{"f":"first name","m":"1"},{"f":"a.","m":"2"},{"f":"Is not there.","m":"3"}]}"#,
+            &[("first name", "1"), ("a.", "2")],
+        ),
+        (item(r#""f""#), r#"{"e":[{"f":"x","m":"1","m":""},{"f":"y","m":"","m":"2"}]}"#, &[("x", ""), ("y", "2")]),
+    ] {
+        let envelope = read(&dialect(&format!("fields = [{lists}]")), body);
+        let found: Vec<_> = envelope.fields.iter().map(|field| (field.path.as_ref(), field.message.as_ref())).collect();
+        assert_eq!(found, expected, "{body}");
+    }
+}
