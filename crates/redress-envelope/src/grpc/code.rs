@@ -121,6 +121,7 @@ mod tests {
         for (code, number) in GrpcCode::ALL.into_iter().zip(1..) {
             assert_eq!(GrpcCode::from_number(number), Some(code));
             assert_eq!(GrpcCode::from_name(code.as_str()), Some(code));
+            assert_eq!(code.to_string(), code.as_str());
             assert_eq!(GrpcCode::from_name(&code.as_str().to_lowercase()), Some(code));
         }
         for number in [0, 17, u64::MAX] {

@@ -99,6 +99,8 @@ mod tests {
         assert_eq!(read(b"\x08\x96\x01"), [(1, Value::Varint(150))]);
         assert_eq!(read(b"\x12\x07testing"), [(2, Value::Bytes(b"testing"))]);
         assert_eq!(read(b"\x1a\x03\x08\x96\x01"), [(3, Value::Bytes(b"\x08\x96\x01"))]);
+        assert_eq!(read(b"\x09testtest\x10\x01"), [(1, Value::Fixed), (2, Value::Varint(1))]);
+        assert_eq!(read(b"\x0dtest\x10\x01"), [(1, Value::Fixed), (2, Value::Varint(1))]);
         let minus_two = b"\x08\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01";
         assert_eq!(read(minus_two), [(1, Value::Varint(u64::MAX - 1))]);
     }

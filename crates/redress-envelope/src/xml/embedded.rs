@@ -43,3 +43,48 @@ impl Sink for Check {
         false
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::Unreadable;
+
+    #[test]
+    fn a_text_is_a_document_only_if_it_is_well_formed() {
+        let (empty, cut, wrong) = (Err(Unreadable::Empty), Err(Unreadable::Truncated), Err(Unreadable::NotJson));
+        let ends = |len: usize| format!("<{0}y></{0}z>", "x".repeat(len));
+        let (told_apart, alike) = (ends(260), ends(300));
+        for (text, expected) in [
+            ("<x/>", Ok(())),
+            ("<x b='c' d=\"e\"><f>g</f></x>", Ok(())),
+            ("\u{feff}<x/>", Ok(())),
+            ("<?xml version='1.0'?><!-- a --><x/><!-- b -->", Ok(())),
+            ("<x><!-- -> <b> --></x>", Ok(())),
+            ("<x><![CDATA[ ]> <b> ]]]></x>", Ok(())),
+            ("<x><?b > <c> ?></x>", Ok(())),
+            ("", empty),
+            ("<?xml version='1.0'?>", empty),
+            ("<!-- a -->", empty),
+            ("<x>", cut),
+            ("<x", cut),
+            ("<x/><b/>", wrong),
+            ("<x/>\u{feff}", wrong),
+            ("</>", wrong),
+            ("<x></b>", wrong),
+            ("<1/>", wrong),
+            ("<x 1='b'/>", wrong),
+            ("<x b/>", wrong),
+            ("<![CDATA[a]]>", wrong),
+            ("<!DOCTYPE a>", wrong),
+            (&told_apart, wrong),
+            // Of a longer name the rest is not compared.
+            (&alike, Ok(())),
+        ] {
+            for size in [1, 2, text.len().max(1)] {
+                let mut scanner = Scanner::at_depth(0);
+                let scanned = text.as_bytes().chunks(size).try_for_each(|chunk| scanner.feed(chunk, &mut Check));
+                assert_eq!(scanned.and_then(|()| scanner.finish()), expected, "{text} in pieces of {size}");
+            }
+        }
+    }
+}

@@ -95,3 +95,56 @@ fn lossy(bytes: &[u8], is_cut: bool) -> Cow<'_, str> {
         Err(_) => String::from_utf8_lossy(bytes),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept(room: usize, embeds: bool, pieces: &[&[u8]]) -> Option<Text> {
+        let mut text = Text::default();
+        text.begin_content(room, embeds);
+        pieces.iter().all(|piece| text.keep(piece)).then_some(text)
+    }
+
+    #[test]
+    fn a_text_is_kept_up_to_its_room_and_more_of_it_where_it_may_be_a_document() {
+        for (embeds, piece, bytes, content, may_be_document) in [
+            (false, "  plain text", 5, "plain", false),
+            (true, "  plain text", 5, "plain", false),
+            (true, "<a>text</a>", 11, "<a>te", true),
+            (false, "<a>text</a>", 5, "<a>te", false),
+            (true, "text", 4, "text", false),
+        ] {
+            let text = kept(5, embeds, &[b" \n", piece.as_bytes()]).unwrap();
+            assert_eq!((text.bytes.len(), &*text.content()), (bytes, content), "{piece}");
+            assert_eq!(text.may_be_document(), may_be_document, "{piece}");
+        }
+    }
+
+    #[test]
+    fn a_control_character_is_no_text_and_ends_a_document_that_nothing_else_asks_for() {
+        for piece in [&b"a\x01b"[..], b"a\x0cb", b"\x1f"] {
+            assert!(kept(5, false, &[piece]).is_none() && kept(5, true, &[piece]).is_none(), "{piece:?}");
+        }
+        assert_eq!(kept(9, false, &[b"a b\tc\nd\re"]).unwrap().content(), "a b\tc\nd\re");
+        let text = kept(0, true, &[b"<a>\x01", b"</a>"]).unwrap();
+        assert!(!text.is_kept() && !text.may_be_document() && text.content().is_empty());
+        assert!(kept(0, false, &[b"\x01"]).is_some(), "it is skipped");
+    }
+
+    #[test]
+    fn half_a_symbol_at_the_end_is_left_out_only_where_the_text_was_cut() {
+        for (room, piece, expected) in [
+            (2, &b"a\xc3\xa9"[..], "a"),
+            (9, b"a\xc3", "a\u{fffd}"),
+            (4, b"a\xff b more", "a\u{fffd} b"),
+            (9, b"a\xff b", "a\u{fffd} b"),
+        ] {
+            let mut attribute = Text::default();
+            attribute.begin(room);
+            assert!(attribute.is_kept() && attribute.keep(piece));
+            assert_eq!(attribute.text(), expected, "{piece:?}");
+            assert_eq!(kept(room, false, &[piece]).unwrap().content(), expected, "{piece:?}");
+        }
+    }
+}
