@@ -123,3 +123,69 @@ pub(super) fn short(name: Cow<'_, str>) -> Cow<'_, str> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(parts: &[(u16, &'static str, bool)]) -> FieldName<'static> {
+        let mut name = FieldName::new();
+        parts.iter().for_each(|(named, part, is_same)| name.push(*named, Cow::Borrowed(part), *is_same));
+        name
+    }
+
+    fn parts(name: &FieldName<'_>) -> (String, String) {
+        let (before, part) = name.parts();
+        (before.into_owned(), part.into_owned())
+    }
+
+    #[test]
+    fn a_name_in_a_name_of_another_list_begins_anew() {
+        for (pushed, firsts, before, part) in [
+            (&[(0, "a", true)][..], [true, false], "", "a"),
+            (&[(0, "a", true), (1, "b", true)], [true, false], "a", "b"),
+            (&[(0, "a", true), (1, "b", false)], [true, true], "", "b"),
+            (&[(0, "a", true), (1, "b", false), (3, "c", true)], [true, true], "b", "c"),
+            (&[(0, "a", true), (1, "b", true), (3, "c", true)], [true, false], "a.b", "c"),
+        ] {
+            let name = name(pushed);
+            assert_eq!([0, 1].map(|named| name.is_first(named)), firsts, "{pushed:?}");
+            assert_eq!(parts(&name), (before.to_owned(), part.to_owned()), "{pushed:?}");
+        }
+    }
+
+    #[test]
+    fn a_leaf_that_lies_in_no_name_of_its_list_takes_all_of_it() {
+        let mut name = name(&[(0, "abc", true), (3, "d", false)]);
+        name.cut(3);
+        assert!(name.is_empty());
+        name.rest_is_own();
+        assert!(!name.is_empty());
+        assert_eq!(parts(&name), (String::new(), "abc".to_owned()));
+    }
+
+    #[test]
+    fn a_name_is_never_cut_within_a_symbol() {
+        for cut in [0, 1, 2, 3, 4] {
+            for text in [Cow::Borrowed("a\u{20ac}"), Cow::Owned("a\u{20ac}".to_owned())] {
+                let mut name = FieldName::new();
+                name.push(0, text, true);
+                name.cut(cut);
+                let expected = ["", "a", "a\u{20ac}", "a\u{20ac}", "a\u{20ac}"][usize::from(cut)];
+                assert_eq!(parts(&name).1, expected, "{cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_has_at_most_256_bytes() {
+        for (first, second, len) in [(100, 155, 256), (100, 156, 256), (200, 200, 256), (255, 0, 256), (10, 20, 31)] {
+            let mut name = FieldName::new();
+            name.push(0, Cow::Owned("a".repeat(first)), true);
+            name.push(u16::try_from(first).unwrap(), Cow::Owned("b".repeat(second)), true);
+            let (before, part) = parts(&name);
+            let whole = if before.is_empty() { part } else { format!("{before}.{part}") };
+            assert_eq!((whole.len(), usize::from(name.len())), (len, len), "{first} {second}");
+        }
+    }
+}
