@@ -312,3 +312,41 @@ fn plain(number: &str) -> Cow<'_, str> {
         _ => Cow::Borrowed(""),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cells::Value;
+
+    #[test]
+    fn a_number_with_an_exponent_is_written_without_one() {
+        for (number, expected) in
+            [("12", "12"), ("-1", "-1"), ("1e3", "1000"), ("1.5E-1", "0.15"), ("-1e3", ""), ("1e999", ""), ("0e0", "0")]
+        {
+            assert_eq!(plain(number), expected, "{number}");
+        }
+    }
+
+    #[test]
+    fn a_difference_is_a_wait_unless_it_is_negative_or_nothing_grows() {
+        let mut cells = Cells::new();
+        for (cell, number) in [(0, "5"), (1, "2"), (2, "0")] {
+            cells.put_last(cell, Value::Number(number));
+        }
+        for (minus, over, text, expected) in [
+            (0, None, "8", Some("3.000000")),
+            (0, None, "5", Some("0.000000")),
+            (0, None, "4", None),
+            (0, Some(1), "8", Some("1.500000")),
+            (0, Some(1), "4", None),
+            (0, Some(2), "8", None),
+            (0, Some(2), "5", None),
+            (0, Some(9), "8", None),
+            (9, None, "8", None),
+            (0, None, "soon", None),
+        ] {
+            let found = Difference { minus, over }.from(text, &cells);
+            assert_eq!(found.as_deref(), expected, "{text} - {minus} over {over:?}");
+        }
+    }
+}

@@ -109,3 +109,24 @@ fn each_once<T: PartialEq>(all: impl Iterator<Item = T>) -> Vec<T> {
     }
     kept
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_place_is_listed_once_in_the_order_in_which_it_is_asked() {
+        let toml = "name = \"d\"\n[read]\ncode = [\"a.code\", { header = \"x-code\" }, \"code\"]\nmessage = \"text\"\n\
+            request_id = { header = \"x-id\" }\nhints = [{ header = \"retry-after\", unit = \"ms\" }, \
+            { header = \"x-wait\", unit = \"s\" }, { body = \"wait\", unit = \"s\" }, { header = \"x-wait\", unit = \"ms\" }]\n";
+        let dialect = Dialect::from_toml("d.toml", toml).unwrap();
+        let (body, header) =
+            (|path: &str| Location::Body(path.to_owned()), |name: &str| Location::Header(name.to_owned()));
+        assert_eq!(dialect.code_locations(), [body("a.code"), header("x-code"), body("code")]);
+        assert_eq!(dialect.message_locations(), [body("text")]);
+        assert_eq!(dialect.request_id_locations(), [header("x-id")]);
+        let wait = |name: &str| HintSource::Header(name.to_owned());
+        let sources = [HintSource::RetryAfter, wait("x-wait"), HintSource::Body("wait".to_owned())];
+        assert_eq!(dialect.hint_sources(), sources);
+    }
+}

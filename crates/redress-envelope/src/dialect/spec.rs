@@ -154,3 +154,32 @@ impl PathSpec {
         Self { path, merge: Merge::Last }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::Dialect;
+
+    #[test]
+    fn a_dialect_tells_what_its_words_can_mean() {
+        for (rest, expected) in [
+            ("", [false; 3]),
+            ("[codes]\na = { class = \"unavailable\" }\n", [false; 3]),
+            ("[codes]\na = { class = \"unavailable\", not_processed = true }\n", [true, false, false]),
+            ("[status.418]\nclass = \"unavailable\"\nnot_processed = true\n", [true, false, false]),
+            ("[[rules]]\nwhen = { message = \"a*\" }\nnot_processed = true\n", [true, false, false]),
+            ("[codes]\na = { class = \"token_expired\" }\n", [false, true, false]),
+            ("[status.418]\nrecovery = \"refresh_token\"\n", [false, true, false]),
+            ("[status.418]\nrecovery = \"stop\"\n", [false; 3]),
+            ("[read]\nreason = \"r\"\n[reasons]\na = { recovery = \"refresh_token\" }\n", [false, true, false]),
+            ("[read]\nreason = \"r\"\n[reasons]\na = { recovery = \"stop\" }\n", [false; 3]),
+            ("[[rules]]\nwhen = { message = \"a*\" }\nrecovery = \"refresh_token\"\n", [false, true, false]),
+            ("[[error]]\nnot_null = \"data.error\"\n", [false, false, true]),
+            ("[[error]]\nnot_null = \"error.data\"\n", [false; 3]),
+        ] {
+            let dialect = Dialect::from_toml("d.toml", &format!("name = \"d\"\n{rest}")).unwrap();
+            let spec = &dialect.compiled().spec;
+            let means = [spec.says_not_processed(), spec.leads_to_refresh(), spec.tells_by_data()];
+            assert_eq!(means, expected, "{rest}");
+        }
+    }
+}
