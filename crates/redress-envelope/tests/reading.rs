@@ -334,6 +334,31 @@ fn a_signal_is_decided_as_early_as_it_can_be() {
     }
 }
 
+#[test]
+fn a_signal_of_several_rules_is_decided_once_each_of_them_is() {
+    let toml = "name = \"d\"\n[[error]]\nis_true = \"failed\"\n[[error]]\nnon_empty = \"errors\"\n[[error]]\nis_false = \"ok\"\n";
+    let dialect = Dialect::from_toml("d.toml", toml).unwrap();
+    // The part of the body that decides, and the rest.
+    for (first, rest, decision) in [
+        (r#"{"failed":true"#, r#","errors":[]}"#, Decision::Error),
+        (r#"{"ok":false"#, r#","errors":[]}"#, Decision::Error),
+        (r#"{"errors":[],"failed":false,"ok":true"#, r#","x":1}"#, Decision::Success),
+        (r#"{"failed":false,"ok":true,"errors":[]"#, r#","x":1}"#, Decision::Success),
+        (r#"{"failed":false,"ok":true,"errors":{}"#, r#","x":1}"#, Decision::Success),
+        (r#"{"failed":false,"ok":true,"errors":null"#, r#","x":1}"#, Decision::Success),
+        (r#"{"failed":false,"ok":true,"errors":[1]"#, r#","x":1}"#, Decision::Error),
+        (r#"{"failed":false,"ok":true,"errors":{"a":["#, r#"]},"x":1}"#, Decision::Error),
+        (r#"{"failed":false,"errors":[["#, r#"]],"ok":true}"#, Decision::Error),
+        (r#"{"errors":"","ok":true,"failed":0,"#, r#""x":1}"#, Decision::Success),
+        (r#"{"errors":"a""#, r#","ok":true,"failed":0,"x":1}"#, Decision::Error),
+    ] {
+        let body = [first, rest].concat();
+        let mut signal = Signal::new(&dialect, &head(200));
+        let undecided = body.bytes().position(|byte| signal.feed(&[byte]) != Decision::Undecided);
+        assert_eq!((undecided.map(|at| &body[..=at]), signal.feed(b"")), (Some(first), decision), "{body}");
+    }
+}
+
 fn json() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         Just("null".to_owned()),
