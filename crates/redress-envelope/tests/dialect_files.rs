@@ -345,6 +345,13 @@ fn a_file_changes_only_the_keys_in_it() {
     assert_eq!((code.class, code.recovery, &*code.guidance), (Class::Rejected, Recovery::NewInput, "ours"));
     let schedule = vlens.retry().schedule.expect("the base has one");
     assert_eq!((schedule.base.as_millis(), schedule.cap.as_millis()), (900, 8_000));
+    let stripe = dialects::by_name("stripe").expect("it is shipped");
+    let advised = stripe.codes().find(|code| !code.guidance.is_empty() && code.class != Class::Conflict);
+    let advised = advised.expect("a code with advice");
+    let changed = stripe.extend("a.toml", &format!("[codes.{}]\nclass = \"conflict\"\n", advised.code)).unwrap();
+    let changed = changed.code(&advised.code).expect("it is known");
+    assert_eq!((changed.class, changed.recovery), (Class::Conflict, Class::Conflict.default_recovery()));
+    assert_eq!(changed.guidance, advised.guidance, "the advice stays");
     let ranex = dialects::ranex().extend("a.toml", "[status.422]\nguidance = \"ours\"\n").unwrap();
     assert_eq!(ranex.class_for_status(422), Some(Class::Rejected));
     let more = "[secrets]\nheaders = \"x-tenant\"\n[retry]\nidempotent = \"POST /v1/orders\"\n";

@@ -157,3 +157,21 @@ fn outside<'t>(file: &mut File<'_>, item: &Item<'t>) -> Option<Clause<PathSpec>>
     };
     Some(of_places(places, false, &Test::Outside(range)))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::Dialect;
+
+    #[test]
+    fn at_most_sixty_members_are_asked_and_one_that_must_not_be_empty_is_three() {
+        for (rule, most) in [("not_null", 60), ("is_true", 60), ("non_empty", 20)] {
+            let read = |count: usize| {
+                let rules: String = (0..count).map(|nth| format!("[[error]]\n{rule} = \"a{nth}\"\n")).collect();
+                Dialect::from_toml("d.toml", &format!("name = \"d\"\n{rules}"))
+            };
+            assert_eq!(read(most).map(drop), Ok(()), "{rule}");
+            let error = read(most + 1).unwrap_err().to_string();
+            assert!(error.contains("expected at most 60 rules, paths and headers each"), "{error}");
+        }
+    }
+}
