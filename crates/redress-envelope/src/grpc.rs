@@ -212,6 +212,18 @@ mod tests {
     }
 
     #[test]
+    fn the_message_of_the_details_stands_in_for_one_that_is_lacking() {
+        for (details, message, expected) in [
+            (&b"EgFt"[..], &b""[..], "{\"grpc-status\":\"NOT_FOUND\",\"grpc-message\":\"m\"}"),
+            (b"EgFt", b"own", "{\"grpc-status\":\"NOT_FOUND\",\"grpc-message\":\"own\"}"),
+            (b"EgA", b"", "{\"grpc-status\":\"NOT_FOUND\"}"),
+        ] {
+            let fields = fields(&[(STATUS, b"5"), (MESSAGE, message), (DETAILS, details)]);
+            assert_eq!(document(&fields).as_deref(), Some(expected));
+        }
+    }
+
+    #[test]
     fn only_the_response_to_a_grpc_call_may_end_in_a_status() {
         let grpc = crate::dialects::grpc();
         for (dialect, status, kind, expected) in [

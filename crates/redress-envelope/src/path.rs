@@ -254,9 +254,25 @@ mod tests {
     #[test]
     fn a_name_has_at_most_255_bytes() {
         for (text, is_read) in [("x".repeat(255), true), ("x".repeat(256), false), ("x".repeat(300), false)] {
-            for text in [text.clone(), format!("a.{text}[0]"), format!("a|{text}")] {
+            for text in
+                [text.clone(), format!("a.{text}[0]"), format!("a|{text}"), format!("/{text}"), format!("//a/@{text}")]
+            {
                 assert_eq!(Path::parse(&text).is_ok(), is_read, "{}", text.len());
             }
+        }
+    }
+
+    #[test]
+    fn a_path_into_xml_has_at_most_eight_steps_and_short_selectors() {
+        for (steps, is_read) in [(7, true), (8, true), (9, false)] {
+            let path = "/a".repeat(steps);
+            for path in [path.clone(), format!("/{path}")] {
+                assert_eq!(Path::parse(&path).is_ok(), is_read, "{path}");
+            }
+        }
+        for (len, is_read) in [(255, true), (256, false)] {
+            let selector = format!("//*[@name='{}']", "x".repeat(len - "[@name='']".len()));
+            assert_eq!(Path::parse(&selector).is_ok(), is_read, "{len}");
         }
     }
 

@@ -105,6 +105,18 @@ fn a_form_is_read_for_its_code_alone_and_for_its_message_alone() {
 }
 
 #[test]
+fn of_several_values_of_a_request_id_the_first_counts() {
+    let headers: HeaderMap = ["first", "second"]
+        .map(|id| (http::HeaderName::from_static("x-request-id"), HeaderValue::from_static(id)))
+        .into_iter()
+        .collect();
+    assert_eq!(headers.get_all("x-request-id").iter().count(), 2);
+    let dialect = Dialect::from_toml("d.toml", "name = \"d\"\n").unwrap();
+    let envelope = Envelope::read(&dialect, &Head::new(400, &headers, SystemTime::UNIX_EPOCH), [&b"{}"[..]]);
+    assert_eq!(envelope.request_id.as_deref(), Some("first"));
+}
+
+#[test]
 fn a_media_type_is_named_by_the_rule_that_asks_for_it_and_by_no_other_condition() {
     let toml = "name = \"d\"\n[[error]]\nwhen = { content_type = \"application/problem\", status = \"200-499\" }\nnot_null = \"error\"\n";
     let dialect = Dialect::from_toml("d.toml", toml).unwrap();

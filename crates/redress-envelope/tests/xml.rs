@@ -425,3 +425,18 @@ fn a_tilde_compares_names_by_their_letters_and_digits() {
     assert_eq!(read(&acme, "<r><Error><MSG_2>m</MSG_2></Error></r>").message.as_deref(), Some("m"));
     assert_eq!(read(&acme, "<r><q><Error><MSG_2>m</MSG_2></Error></q></r>").message, None);
 }
+
+#[test]
+fn an_attribute_is_read_once_under_its_own_name_and_under_that_with_a_prefix() {
+    for (path, expected) in
+        [("//@note", Some("a; b; c")), ("//@p:note", Some("b")), ("//y/@note", Some("b")), ("//@p", None)]
+    {
+        let toml = format!("name = \"d\"\n[read]\nmessage = {{ path = \"{path}\", join = \"; \" }}\n");
+        let dialect = Dialect::from_toml("d.toml", &toml).unwrap_or_else(|error| panic!("{error}"));
+        let headers = HeaderMap::new();
+        let head = Head::new(400, &headers, SystemTime::UNIX_EPOCH);
+        let body = r#"<x note="a"><p:y p:note="b"/><z note="c"/></x>"#;
+        let envelope = Envelope::read(&dialect, &head, [body.as_bytes()]);
+        assert_eq!(envelope.message.as_deref(), expected, "{path}");
+    }
+}

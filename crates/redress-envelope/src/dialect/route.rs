@@ -245,6 +245,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_route_is_more_specific_the_more_of_it_is_literal() {
+        let routes =
+            ["* /**", "* /v1/{id}", "* /v1/{id}:go", "* /v1/re_{id}:go", "* /v1/orders/{id}", "* /v1/orders/latest"];
+        let specificities = routes.map(|route| route.parse::<Route>().unwrap().specificity());
+        assert_eq!(specificities, [0, 2, 5, 8, 8, 14]);
+    }
+
+    #[test]
     fn a_route_matches_segment_by_segment() {
         let route: Route = "GET /v1/verify/{id}".parse().unwrap();
         for (method, path, matches) in [

@@ -107,7 +107,7 @@ impl Scanner {
 
     pub(super) fn unicode(&mut self, digits: u8, value: u16, byte: u8) -> Result<(), Unreadable> {
         let digit = char::from(byte).to_digit(16).ok_or(Unreadable::NotJson)?;
-        let value = (value << 4) | digit as u16;
+        let value = value * 16 + digit as u16;
         if digits < 3 {
             self.state = State::Unicode(digits + 1, value);
             return Ok(());
