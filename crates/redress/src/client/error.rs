@@ -59,7 +59,7 @@ enum Kind {
     },
     BodyDeadline,
     /// The response body is not of the type that was asked for.
-    Decode(Undecoded),
+    Decode(Box<Undecoded>),
 }
 
 impl ClientError {
@@ -92,7 +92,7 @@ impl ClientError {
     }
 
     pub(super) fn decode(undecoded: Undecoded) -> Self {
-        Self::new(Kind::Decode(undecoded))
+        Self::new(Kind::Decode(Box::new(undecoded)))
     }
 
     fn new(kind: Kind) -> Self {
