@@ -107,6 +107,11 @@ impl<'a> Cells<'a> {
         self.seen & cells != 0
     }
 
+    /// Returns `true` if there may be a value in each of these cells.
+    pub(crate) const fn has_all(&self, cells: u128) -> bool {
+        self.seen & cells == cells
+    }
+
     /// Returns a value's text, if it is a text or a number, and whether it is a
     /// text.
     #[inline(always)]

@@ -1,6 +1,7 @@
 //! The content of an error response, read by its dialect.
 
 mod assembly;
+mod last_words;
 mod reading;
 mod xml;
 

@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use crate::cells::Cell;
-use crate::dialect::{Dialect, REQUEST_IDS, Reading, Source};
+use crate::dialect::{Dialect, REQUEST_IDS, Reading, Slot};
 use crate::grpc;
 
 /// The place in a response that a part of its [`Envelope`](crate::Envelope) was
@@ -104,7 +103,7 @@ impl Locations {
         dialect: &Dialect,
         index: SourceIndex,
         parameter: &str,
-        slot: fn(&Reading) -> &Vec<Source<Cell>>,
+        slot: fn(&Reading) -> &Slot,
     ) -> Option<Location> {
         match index {
             SourceIndex::None => None,
@@ -116,7 +115,7 @@ impl Locations {
             }
             SourceIndex::Listed(nth) => {
                 let compiled = dialect.compiled();
-                let source = slot(compiled.readings.get(usize::from(self.reading))?).get(usize::from(nth))?;
+                let source = slot(compiled.readings.get(usize::from(self.reading))?).sources().get(usize::from(nth))?;
                 let location = source.location(&compiled.plan);
                 Some(if dialect.is_grpc() { grpc::location(location) } else { location })
             }

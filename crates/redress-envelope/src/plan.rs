@@ -2,6 +2,7 @@
 //! graph that a scan walks.
 
 mod build;
+mod endings;
 mod id_hash;
 mod last_letters;
 mod lists;

@@ -175,6 +175,46 @@ fn of_several_names_the_first_sentence_counts() {
 }
 
 #[test]
+fn a_long_list_of_sources_is_asked_in_its_order() {
+    let names: Vec<_> = (0..40).map(|nth| format!("\"n{nth}\"")).collect();
+    let sources = format!("{}, {{ header = \"x-code\" }}, \"last\"", names.join(", "));
+    let dialect = dialect(&format!("[read]\ncode = [{sources}]\nmessage = \"text\"\n"));
+    for (body, expected) in [
+        (r#"{"n39":"late","n8":"early"}"#, Some("early")),
+        (r#"{"n17":null,"n39":"late","last":"last"}"#, Some("late")),
+        (r#"{"last":"last"}"#, Some("last")),
+        (r#"{"text":"no code"}"#, None),
+        ("{}", None),
+    ] {
+        assert_eq!(words(&dialect, body).0.as_deref(), expected, "{body}");
+    }
+    let mut headers = HeaderMap::new();
+    headers.insert("x-code", HeaderValue::from_static("of the head"));
+    let head = Head::new(400, &headers, SystemTime::UNIX_EPOCH);
+    for body in ["{}", r#"{"last":"last"}"#] {
+        let envelope = Envelope::read(&dialect, &head, [body.as_bytes()]);
+        assert_eq!(envelope.code.as_deref(), Some("of the head"), "{body}");
+    }
+}
+
+#[test]
+fn a_reading_holds_if_what_it_needs_is_there_and_what_it_excludes_is_not() {
+    let dialect = dialect(
+        "[[read]]\nwhen = { body = \"a\", no_body = [\"b\", \"c\"], no_scalar = \"d\" }\ncode = \"a\"\n[[read]]\ncode = \"e\"\n",
+    );
+    for (body, expected) in [
+        (r#"{"a":"1","e":"2"}"#, "1"),
+        (r#"{"a":"1","b":null,"d":{"e":1},"e":"2"}"#, "1"),
+        (r#"{"a":null,"e":"2"}"#, "2"),
+        (r#"{"a":"1","c":0,"e":"2"}"#, "2"),
+        (r#"{"a":"1","d":7,"e":"2"}"#, "2"),
+        (r#"{"e":"2"}"#, "2"),
+    ] {
+        assert_eq!(words(&dialect, body).0, some(expected), "{body}");
+    }
+}
+
+#[test]
 fn a_name_of_an_error_and_an_id_are_kinds_of_texts() {
     let dialect =
         dialect("[read]\ncode = { path = \"name\", as = \"error_name\" }\nmessage = { path = \"id\", as = \"id\" }\n");

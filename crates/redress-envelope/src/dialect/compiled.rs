@@ -1,9 +1,10 @@
 //! A dialect made ready to read: every path has become a cell of one plan.
 
-use super::condition::Condition;
+use super::condition::{Condition, When};
 use super::error_rule::{Clause, ErrorRule, Test};
 use super::hints::{Flag, Hint};
 use super::scope::Cooldown;
+use super::slot::Slot;
 use super::source::{Kind, Source};
 use super::spec::{self, PathSpec, Spec};
 use super::standard;
@@ -50,11 +51,13 @@ pub(crate) struct Compiled {
 /// Where the parts of one form of envelope stand.
 #[derive(Debug)]
 pub(crate) struct Reading {
-    pub(crate) when: Vec<Condition<Cell>>,
-    pub(crate) code: Vec<Source<Cell>>,
-    pub(crate) message: Vec<Source<Cell>>,
-    pub(crate) request_id: Vec<Source<Cell>>,
-    pub(crate) reason: Vec<Source<Cell>>,
+    pub(crate) when: When,
+    pub(crate) code: Slot,
+    pub(crate) message: Slot,
+    pub(crate) request_id: Slot,
+    pub(crate) reason: Slot,
+    /// Whether one of these has more sources than one block that blocks of them are skipped.
+    pub(crate) has_long_lists: bool,
     /// Bit `n` is set when list `n` of the plan for JSON is of this form; and of
     /// the plan for XML.
     pub(crate) lists: u64,
@@ -145,7 +148,7 @@ fn conditions(when: &[Condition<PathSpec>], plan: &mut Plans) -> Vec<Condition<C
 fn compile(reading: &spec::Reading, last: &spec::Reading, plan: &mut Plans) -> Reading {
     let mut sources = |own: &Option<Vec<Source<PathSpec>>>, last: &Option<Vec<Source<PathSpec>>>| {
         let sources = own.as_ref().or(last.as_ref()).into_iter().flatten();
-        sources.filter_map(|source| source.compile(|path| source_cell(plan, path, source.kind))).collect()
+        Slot::new(sources.filter_map(|source| source.compile(|path| source_cell(plan, path, source.kind))).collect())
     };
     let code = sources(&reading.code, &last.code);
     let message = sources(&reading.message, &last.message);
@@ -162,7 +165,9 @@ fn compile(reading: &spec::Reading, last: &spec::Reading, plan: &mut Plans) -> R
     let ignored = reading.ignored.as_ref().or(last.ignored.as_ref()).cloned().unwrap_or_default();
     let hints: Vec<_> = own.filter_map(|hint| hint.compile(|path| cell(plan, path))).collect();
     let standard_waits = standard::waits(&hints, &ignored);
+    let has_long_lists = [&code, &message, &request_id, &reason].into_iter().any(Slot::is_long);
     Reading {
+        has_long_lists,
         code,
         message,
         request_id,
@@ -173,7 +178,7 @@ fn compile(reading: &spec::Reading, last: &spec::Reading, plan: &mut Plans) -> R
         hints,
         standard_waits,
         ignored,
-        when: conditions(&reading.when, plan),
+        when: When::new(conditions(&reading.when, plan)),
         ordered_hints: reading.ordered_hints.or(last.ordered_hints).unwrap_or_default(),
     }
 }

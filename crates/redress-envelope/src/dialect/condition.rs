@@ -3,7 +3,7 @@
 use http::HeaderName;
 
 use super::route::Route;
-use crate::cells::{Cell, Cells, Value};
+use crate::cells::{Cell, Cells, Value, bit};
 use crate::head::Head;
 use crate::hint::members;
 use crate::pattern::{Glob, Ranges};
@@ -43,6 +43,17 @@ pub(crate) enum Condition<P> {
     Message(Vec<Glob>),
 }
 
+/// The conditions of a reading, and what the cells of a body tell about them at one look.
+#[derive(Debug)]
+pub(crate) struct When {
+    /// The cells in which there must be something, as bits.
+    needed: u128,
+    conditions: Vec<Condition<Cell>>,
+    /// Those that hold unless there is something in one of these cells.
+    of_absence: Vec<Condition<Cell>>,
+    absent: u128,
+}
+
 /// The kind of a JSON value other than `null`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum JsonKind {
@@ -72,6 +83,34 @@ impl<'f, 'a> Facts<'f, 'a> {
     /// Returns `true` if each condition holds.
     pub(crate) fn fulfil(&self, when: &[Condition<Cell>]) -> bool {
         when.iter().all(|condition| condition.holds(self))
+    }
+}
+
+impl When {
+    pub(crate) fn new(all: Vec<Condition<Cell>>) -> Self {
+        let cell_of = |condition: &Condition<Cell>| match condition {
+            Condition::NoBody(cell) | Condition::NoScalar(cell) => bit(*cell),
+            _ => 0,
+        };
+        let needed = all.iter().fold(0, |cells, condition| match condition {
+            Condition::Body(cell, _) | Condition::BodyKind(cell, _) => cells | bit(*cell),
+            _ => cells,
+        });
+        let (of_absence, conditions): (Vec<_>, Vec<_>) = all.into_iter().partition(|one| cell_of(one) != 0);
+        let absent = of_absence.iter().fold(0, |cells, one| cells | cell_of(one));
+        Self { needed, conditions, of_absence, absent }
+    }
+
+    /// Returns `true` if each condition holds.
+    pub(crate) fn holds(&self, facts: &Facts<'_, '_>) -> bool {
+        facts.cells.has_all(self.needed)
+            && facts.fulfil(&self.conditions)
+            && (!facts.cells.has_any(self.absent) || self.are_absent(facts))
+    }
+
+    #[inline(never)]
+    fn are_absent(&self, facts: &Facts<'_, '_>) -> bool {
+        facts.fulfil(&self.of_absence)
     }
 }
 

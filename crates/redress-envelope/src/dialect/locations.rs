@@ -2,8 +2,7 @@
 //! responses.
 
 use super::hints::{Hint, HintPlace};
-use super::{Dialect, HintSource, Location, compiled::Reading, source::Source, spec::PathSpec};
-use crate::cells::Cell;
+use super::{Dialect, HintSource, Location, compiled::Reading, slot::Slot, spec::PathSpec};
 
 impl Dialect {
     /// Returns where the code of an error may stand, in the order in which the
@@ -83,9 +82,9 @@ impl Dialect {
         each_once(self.inner.spec.success_hints.iter().map(source_of))
     }
 
-    fn locations(&self, slot: impl Fn(&Reading) -> &Vec<Source<Cell>>) -> Vec<Location> {
+    fn locations(&self, slot: impl Fn(&Reading) -> &Slot) -> Vec<Location> {
         let compiled = &self.inner;
-        let sources = compiled.readings.iter().flat_map(slot);
+        let sources = compiled.readings.iter().flat_map(|reading| slot(reading).sources());
         each_once(sources.map(|source| source.location(&compiled.plan)))
     }
 }

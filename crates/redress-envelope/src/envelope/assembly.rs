@@ -7,11 +7,12 @@
 use std::borrow::Cow;
 
 use super::Envelope;
+use super::last_words::{fall_back, of_fields};
 use super::reading::EnvelopeSink;
 use crate::cells::{Cell, Cells, Value};
 use crate::challenge;
 use crate::dialect::{
-    Clause, Compiled, Condition, CooldownScope, ErrorRule, Facts, Reading, Response, Source, Standard, Test, UsedUp,
+    Clause, Compiled, Condition, CooldownScope, ErrorRule, Facts, Reading, Response, Slot, Standard, Test, UsedUp,
     Windows,
 };
 use crate::fields::FieldError;
@@ -19,7 +20,6 @@ use crate::head::{Head, ServerClock};
 use crate::hint::RetryHint;
 use crate::json::Unreadable;
 use crate::location::{Locations, SourceIndex};
-use crate::markup;
 
 /// Assembles an envelope from the values of a scan. `text` is the body if it is
 /// not JSON.
@@ -118,8 +118,8 @@ impl<'a> PlainParts<'a> {
 /// Returns what the first source of a slot says, where that is a member that is
 /// taken as it is. Out of line, it takes two registers and no stack.
 #[inline(never)]
-fn plain<'a>(slot: &[Source<Cell>], cells: &Cells<'a>) -> Option<&'a str> {
-    slot.first()?.plain(cells)
+fn plain<'a>(slot: &Slot, cells: &Cells<'a>) -> Option<&'a str> {
+    slot.sources().first()?.plain(cells)
 }
 
 /// Returns `true` if there is a member `data` that may be the result of a
@@ -133,7 +133,7 @@ fn has_data(compiled: &Compiled, cells: &Cells<'_>) -> bool {
 #[inline(never)]
 fn first_that_holds<'c>(readings: &'c [Reading], head: &Head<'_>, cells: &Cells<'_>) -> (u8, &'c Reading) {
     let facts = Facts::new(head, cells);
-    let nth = readings.iter().position(|reading| facts.fulfil(&reading.when)).unwrap_or(readings.len() - 1);
+    let nth = readings.iter().position(|reading| reading.when.holds(&facts)).unwrap_or(readings.len() - 1);
     (u8::try_from(nth).unwrap_or_default(), &readings[nth])
 }
 
@@ -172,11 +172,15 @@ impl<'a> FullAssembly<'_, 'a> {
     #[inline(never)]
     fn complete(self, envelope: &mut Envelope<'a>) {
         let response = Response { head: self.head, cells: self.cells };
-        let locations = &mut envelope.locations;
-        say(false, &self.reading.code, &response, &mut envelope.code, &mut locations.code);
-        say(false, &self.reading.message, &response, &mut envelope.message, &mut locations.message);
-        say(false, &self.reading.request_id, &response, &mut envelope.request_id, &mut locations.request_id);
-        say(false, &self.reading.reason, &response, &mut envelope.reason, &mut SourceIndex::None);
+        if self.reading.has_long_lists {
+            self.say_of_long_lists(&response, envelope);
+        } else {
+            let locations = &mut envelope.locations;
+            say(false, &self.reading.code, &response, &mut envelope.code, &mut locations.code);
+            say(false, &self.reading.message, &response, &mut envelope.message, &mut locations.message);
+            say(false, &self.reading.request_id, &response, &mut envelope.request_id, &mut locations.request_id);
+            say(false, &self.reading.reason, &response, &mut envelope.reason, &mut SourceIndex::None);
+        }
         let Compiled { cooldown, spec, .. } = self.compiled;
         if !cooldown.is_silent() {
             envelope.scope = cooldown.named(&spec.scopes, &response, is_cut(envelope, self.cells));
@@ -216,6 +220,23 @@ impl<'a> FullAssembly<'_, 'a> {
         {
             envelope.scope = CooldownScope::Upstream;
         }
+    }
+
+    /// Fills the empty slots in a dialect with long lists of sources.
+    #[inline(never)]
+    fn say_of_long_lists(&self, response: &Response<'_, 'a>, envelope: &mut Envelope<'a>) {
+        let find = |slot: &Slot, said: &mut Option<Cow<'a, str>>, by: &mut SourceIndex| {
+            if said.is_none()
+                && let Some((text, nth)) = slot.said(response)
+            {
+                (*said, *by) = (Some(text), SourceIndex::Listed(nth));
+            }
+        };
+        let (reading, locations) = (self.reading, &mut envelope.locations);
+        find(&reading.code, &mut envelope.code, &mut locations.code);
+        find(&reading.message, &mut envelope.message, &mut locations.message);
+        find(&reading.request_id, &mut envelope.request_id, &mut locations.request_id);
+        find(&reading.reason, &mut envelope.reason, &mut SourceIndex::None);
     }
 
     fn add_hints(&self, found: &Standard<'_>, envelope: &mut Envelope<'a>) {
@@ -262,47 +283,20 @@ impl<'a> FullAssembly<'_, 'a> {
 /// errors.
 fn say<'a>(
     after_fields: bool,
-    slot: &[Source<Cell>],
+    slot: &Slot,
     response: &Response<'_, 'a>,
     said: &mut Option<Cow<'a, str>>,
     by: &mut SourceIndex,
 ) {
     if said.is_none()
         && let Some((text, nth)) = slot
+            .sources()
             .iter()
             .zip(0..)
             .filter(|(source, _)| source.after_fields == after_fields && !source.is_absent(response.cells))
             .find_map(|(source, nth)| Some((source.read(response)?, nth)))
     {
         (*said, *by) = (Some(text), SourceIndex::Listed(nth));
-    }
-}
-
-/// Returns the message of the first field error that has one.
-fn of_fields<'a>(fields: &[FieldError<'a>]) -> (Option<Cow<'a, str>>, SourceIndex) {
-    match fields.iter().find(|field| !field.message.is_empty()) {
-        Some(first) => (Some(first.message.clone()), SourceIndex::FirstField),
-        None => (None, SourceIndex::None),
-    }
-}
-
-/// Returns a message from a challenge or from a body that is a text: places
-/// that hold one in every dialect.
-fn fall_back<'a>(
-    root_text: Option<Cow<'a, str>>,
-    text: Option<String>,
-    head: &Head<'a>,
-    has_challenge: bool,
-) -> (Option<Cow<'a, str>>, SourceIndex) {
-    if has_challenge && let Some(description) = challenge::message(head.headers) {
-        return (Some(description), SourceIndex::Challenge);
-    }
-    // The data of an event are of a type that no header tells.
-    let media_type = if head.event.is_some() { "" } else { head.media_type() };
-    let plain = text.filter(|text| markup::is_plain(text, media_type)).map(Cow::Owned);
-    match root_text.or(plain) {
-        Some(text) => (Some(text), SourceIndex::WholeBody),
-        None => (None, SourceIndex::None),
     }
 }
 

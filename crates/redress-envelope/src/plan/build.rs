@@ -150,7 +150,7 @@ impl Plan {
             (Step::Index(index), _) => self.at(at).indices.push((*index, next)),
             (Step::Each, _) => self.at(at).each = Some(next),
             (Step::Below, _) => return self.add_below(next),
-            (Step::Ending(end), _) => self.at(at).endings.push((letters(end), next)),
+            (Step::Ending(end), _) => self.at(at).endings.add(letters(end), next),
             (_, Some(name)) => self.add_key(at, name, next),
             (_, None) => self.at(at).any_key = Some(next),
         }
@@ -192,7 +192,7 @@ impl Plan {
             Step::Each => node.each,
             Step::Any => node.any_key,
             Step::Below => self.below,
-            Step::Ending(end) => node.endings.iter().find(|(known, _)| *known == letters(end)).map(|(_, id)| *id),
+            Step::Ending(end) => node.endings.all().find(|(known, _)| **known == *letters(end)).map(|(_, id)| id),
             _ => {
                 let name = Self::name_of(step)?;
                 self.named.get(&(at, name)).copied()

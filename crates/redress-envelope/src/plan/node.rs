@@ -3,6 +3,7 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use super::endings::Endings;
 use super::last_letters::LastLetters;
 use super::{FieldRole, NodeId};
 use crate::cells::Cell;
@@ -24,7 +25,7 @@ pub(crate) struct Node {
     pub(super) any_key: Option<NodeId>,
     pub(super) indices: Vec<(u32, NodeId)>,
     /// The ends of names, in small letters and digits: for members that no path names.
-    pub(super) endings: Vec<(Box<[u8]>, NodeId)>,
+    pub(super) endings: Endings,
     /// Excludes most names that are neither a key nor an ending. Set if the node has endings.
     last_letters: Option<Box<LastLetters>>,
     pub(super) each: Option<NodeId>,
@@ -121,15 +122,7 @@ impl Node {
 
     /// Returns the place of a member by the end of its name.
     pub(super) fn by_ending(&self, name: &[u8]) -> Option<NodeId> {
-        let mut letters = name.iter().rev().filter(|byte| byte.is_ascii_alphanumeric());
-        let last = letters.next().map(u8::to_ascii_lowercase);
-        let ends = |end: &[u8]| {
-            // Of most names already the last letter is another one.
-            let Some((_, before)) = end.split_last().filter(|(end, _)| Some(**end) == last) else { return false };
-            let mut letters = letters.clone();
-            before.iter().rev().all(|byte| letters.next().is_some_and(|letter| letter.eq_ignore_ascii_case(byte)))
-        };
-        self.endings.iter().find(|(end, _)| ends(end)).map(|(_, id)| *id)
+        self.endings.find(name)
     }
 
     /// Returns the places of all members that a path names, with their names, and
@@ -146,7 +139,7 @@ impl Node {
     /// Returns the nodes that this one leads to.
     pub(super) fn below(&self) -> impl Iterator<Item = NodeId> {
         let named = self.keys.iter().map(|(_, id)| *id).chain(self.indices.iter().map(|(_, id)| *id));
-        named.chain(self.endings.iter().map(|(_, id)| *id)).chain(self.any_key).chain(self.each)
+        named.chain(self.endings.all().map(|(_, id)| id)).chain(self.any_key).chain(self.each)
     }
 
     /// Leads to another node wherever this one led to `old`.
@@ -174,7 +167,7 @@ impl Node {
     pub(super) fn sort_keys(&mut self) {
         if !self.endings.is_empty() {
             let keys = self.keys.iter().map(|(name, _)| name.as_bytes());
-            let last_letters = LastLetters::new(keys, self.endings.iter().map(|(end, _)| &**end));
+            let last_letters = LastLetters::new(keys, self.endings.all().map(|(end, _)| end));
             self.last_letters = Some(Box::new(last_letters));
         }
         if self.keys.len() > MAX_LINEAR_KEYS {
