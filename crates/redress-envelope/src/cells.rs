@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use crate::dialect::is_sentence;
+use crate::dialect::{is_sentence, may_be_code};
 use crate::json::Scalar;
 use crate::plan::{Merge, Node, Plan};
 
@@ -16,7 +16,7 @@ pub(crate) type Cell = u16;
 /// The number of values stored without an allocation: more than the envelope of
 /// any shipped vendor has.
 const INLINE: usize = 8;
-/// The depth of a sentence that stays: no place is as deep.
+/// The depth of a sentence or a code that stays: no place is as deep.
 const SETTLED: u8 = u8::MAX;
 /// The longest text that joining produces, in bytes.
 const MAX_JOINED: usize = 4096;
@@ -261,10 +261,10 @@ impl<'a> Cells<'a> {
     fn merged(&self, merge: &Merge, known: &Found<'a>, depth: u8, value: Value<'a>, text: Option<&str>) -> MergeResult {
         match merge {
             Merge::Last => MergeResult::Replaced,
-            Merge::Sentence if known.depth == SETTLED => MergeResult::Stays,
+            Merge::Sentence | Merge::Code if known.depth == SETTLED => MergeResult::Stays,
             _ if is_refused(merge, value, text) => MergeResult::Stays,
             // A text or a number says more than a container that stood first.
-            Merge::First | Merge::Sentence | Merge::Deepest(_)
+            Merge::First | Merge::Sentence | Merge::Code | Merge::Deepest(_)
                 if known.value.is_container() && !value.is_container() =>
             {
                 MergeResult::Replaced
@@ -272,7 +272,9 @@ impl<'a> Cells<'a> {
             Merge::Deepest(_) if depth >= known.depth && !value.is_container() => MergeResult::Replaced,
             Merge::Sentence if self.text(known.value).is_some_and(is_sentence) => MergeResult::Settled,
             Merge::Sentence if text.is_some_and(is_sentence) => MergeResult::Replaced,
-            Merge::First | Merge::Sentence | Merge::Deepest(_) => MergeResult::Stays,
+            Merge::Code if self.text(known.value).is_some_and(may_be_code) => MergeResult::Settled,
+            Merge::Code if text.is_some_and(may_be_code) => MergeResult::Replaced,
+            Merge::First | Merge::Sentence | Merge::Code | Merge::Deepest(_) => MergeResult::Stays,
             Merge::Joined(between) => match (self.text(known.value), text) {
                 (Some(first), Some(more)) if first.len() + between.len() + more.len() <= MAX_JOINED => {
                     MergeResult::Joined([first, between, more].concat())

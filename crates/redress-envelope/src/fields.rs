@@ -9,10 +9,10 @@ mod name;
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::dialect::is_error_name;
+use crate::dialect::{is_error_name, is_sentence};
 use crate::json::Scalar;
-use crate::plan::{FieldRole, Node};
-use name::{FieldName, short};
+use crate::plan::{FieldRole, Node, Texts};
+use name::{FieldName, is_name, short};
 
 /// The maximum number of field errors: more than a person reads, and few enough
 /// that a hostile body costs little.
@@ -239,13 +239,22 @@ impl<'a> Fields<'a> {
             }
             // A list that lies in no name belongs to something else.
             FieldRole::Leaf { .. } | FieldRole::LeafItem { .. } if self.name.is_empty() => {}
-            FieldRole::Name { list, leaf: true, .. }
+            FieldRole::Name { list, texts: Texts::All, .. }
             | FieldRole::Leaf { list }
             | FieldRole::LeafItem { leaf: list, .. } => {
                 let (before, path) = self.name.parts();
                 self.push_part(list, before, FieldError { path, message: text });
             }
+            FieldRole::Name { list, texts: Texts::Sentences, .. } => self.sentence(list, text),
             _ => self.path(role, text),
+        }
+    }
+
+    /// Takes a text that is a message only if it is a sentence. Out of line, since few dialects need it.
+    #[inline(never)]
+    fn sentence(&mut self, list: u8, text: Cow<'a, str>) {
+        if is_sentence(&text) {
+            self.text(FieldRole::Leaf { list }, text);
         }
     }
 
@@ -338,11 +347,4 @@ fn swap<T: Default>(all: &mut [T], to: usize, from: usize) {
 /// Returns the bit of an alternative; those that hold at any depth have none.
 fn alternative(rank: u8) -> u32 {
     1_u32.checked_shl(rank.into()).unwrap_or_default()
-}
-
-/// Returns `true` if a text can be the name of a field: some servers write
-/// `null` where they mean nothing, or a sentence.
-fn is_name(text: &str) -> bool {
-    let is_sentence = text.ends_with('.') && text.contains(' ');
-    !text.is_empty() && text != "null" && !is_sentence
 }

@@ -75,6 +75,9 @@ pub(crate) enum Merge {
     /// The first sentence, else as [`First`](Self::First): names stand for the same member before a title and before a
     /// message.
     Sentence,
+    /// The first that may be a code, else as [`First`](Self::First): of several names one holds the status, an outcome or a
+    /// sentence.
+    Code,
     /// All texts, joined.
     Joined(String),
     /// The one that lies deepest, however often the member of this name lies in
@@ -120,11 +123,11 @@ pub(crate) enum FieldRole {
     AnyMessage {
         rank: u8,
     },
-    /// A member whose name is, or ends, the name of the field; `leaf` when a text
-    /// here is its message.
+    /// A member whose name is, or ends, the name of the field; `texts` says which texts
+    /// here are its message.
     Name {
         list: u8,
-        leaf: bool,
+        texts: Texts,
         /// Whether a name that comes again replaces what came before.
         once: bool,
     },
@@ -132,6 +135,15 @@ pub(crate) enum FieldRole {
     Leaf {
         list: u8,
     },
+}
+
+/// Which bare texts in a map of fields are messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Texts {
+    None,
+    /// Those that are written for people.
+    Sentences,
+    All,
 }
 
 /// How an API lists the faults of single fields.
@@ -142,7 +154,7 @@ pub(crate) enum FieldList {
     /// An object from the name of a field to its message or messages, or an array
     /// of such objects. With `nested`, the parts of a field have names of their own,
     /// one level deep.
-    Map { at: Path, except: Vec<String>, message: Vec<Path>, each: bool, texts: bool, nested: bool },
+    Map { at: Path, except: Vec<String>, message: Vec<Path>, each: bool, texts: Texts, nested: bool },
     /// Objects in objects, whose names make the name of a field.
     Tree { at: Path, leaf: Option<String>, message: Vec<Path> },
 }

@@ -19,6 +19,8 @@ pub(crate) struct Walk {
     /// Where the value that begins next lies; an element finds its place when it
     /// begins.
     next: Option<NodeId>,
+    /// What a container at the place of the member in hand is where that place, found by the end of its name, has no use for one.
+    otherwise: NodeId,
 }
 
 /// An open container.
@@ -40,7 +42,14 @@ impl Frame {
 
 impl Walk {
     pub(crate) fn new() -> Self {
-        Self { top: Frame::NONE, below: [Frame::NONE; FRAMES], deeper: Vec::new(), open: 0, next: Some(0) }
+        Self {
+            top: Frame::NONE,
+            below: [Frame::NONE; FRAMES],
+            deeper: Vec::new(),
+            open: 0,
+            next: Some(0),
+            otherwise: 0,
+        }
     }
 
     /// Returns `true` if no container is open.
@@ -93,18 +102,33 @@ impl Walk {
         let names = plan.node_at(below);
         let found = if self.top.node == below {
             // Its names are those that hold at any depth.
-            if names.has_none_like(name) { below } else { names.ending(name).unwrap_or(below) }
+            self.ending(names, name, below)
         } else {
             match inside.member(name) {
-                Some(id) if !plan.node_at(id).may_name_field() => id,
-                found if names.has_none_like(name) => found.unwrap_or(below),
-                None => names.ending(name).unwrap_or(below),
-                Some(id) if inside.only_named(name).is_some() => id,
-                Some(id) => names.ending(name).unwrap_or(id),
+                Some(id) if !plan.node_at(id).may_name_field() => self.only(id),
+                Some(id) if inside.only_named(name).is_some() => self.only(id),
+                found => self.ending(names, name, found.unwrap_or(below)),
             }
         };
         self.next = Some(found);
         found
+    }
+
+    #[inline(always)]
+    fn ending(&mut self, names: &Node, name: &[u8], otherwise: NodeId) -> NodeId {
+        self.otherwise = otherwise;
+        if names.has_none_like(name) { otherwise } else { names.ending(name).unwrap_or(otherwise) }
+    }
+
+    #[inline(always)]
+    const fn only(&mut self, id: NodeId) -> NodeId {
+        self.otherwise = id;
+        id
+    }
+
+    /// Returns where a container lies if the place of the member in hand has no use for one.
+    pub(crate) const fn otherwise(&self) -> NodeId {
+        self.otherwise
     }
 
     /// Records that the value in hand, at `node`, is a container.

@@ -31,6 +31,10 @@ fn each_mistake_is_named() {
             "acme.toml:3: read.hints[0].unit: did you mean \"minutes\"? expected one of http, s, ms,",
         ),
         (
+            "name = \"a\"\n[read]\nfields = [{ map = \"x\", texts = \"words\" }]",
+            "acme.toml:3: read.fields[0].texts: expected true, false or `sentence`, found \"words\"",
+        ),
+        (
             "name = \"a\"\n[read]\nfields = [{ list = \"x\" }]",
             "acme.toml:3: read.fields[0]: expected `list` or `one` with",
         ),

@@ -131,6 +131,26 @@ fn an_object_of_any_name_is_a_field_if_it_has_a_name_and_a_message() {
 }
 
 #[test]
+fn a_container_is_no_value_of_a_name_that_is_known_by_its_end() {
+    let dialect = dialect(
+        "[read]\nmessage = \"**.*text\"\nfields = [{ map = \"parts\", texts = false }, \
+         { list = \"**.*details\", path = \"at\", message = \"text\" }, \
+         { one = \"**\", path = \"**.field\", message = \"**.note\" }]\n",
+    );
+    let pair = |name: &str, message: &str| (name.to_owned(), message.to_owned());
+    for (body, message, field) in [
+        (r#"{"parts":{"text":["m"]}}"#, "m", pair("text", "m")),
+        (r#"{"parts":{"text":"t","brim":["m"]}}"#, "t", pair("brim", "m")),
+        (r#"{"parts":{"text":{"field":"f","note":"m"}}}"#, "m", pair("f", "m")),
+        (r#"{"a":{"hatDetails":{"field":"f","note":"m"}}}"#, "m", pair("f", "m")),
+        (r#"{"a":{"hatDetails":[{"at":"f","text":"m"}]}}"#, "m", pair("f", "m")),
+    ] {
+        let (_, found, fields) = words(&dialect, body);
+        assert_eq!((found, fields), (some(message), vec![field]), "{body}");
+    }
+}
+
+#[test]
 fn the_message_of_a_response_is_about_the_only_field_of_a_single_object() {
     let dialect = dialect(
         "[read]\nmessage = \"detail\"\nfields = [{ one = \"$\", path = \"param\", message = \"text\" }, \
@@ -172,6 +192,25 @@ fn of_several_names_the_first_sentence_counts() {
     ] {
         assert_eq!(words(&dialect, body).1, some(expected), "{body}");
     }
+}
+
+#[test]
+fn of_several_names_the_first_that_may_be_a_code_counts() {
+    let symbol = dialect("[read]\ncode = { path = \"status|code\", as = \"symbol\" }\n");
+    for (body, expected) in [
+        (r#"{"status":"error","code":"E7"}"#, "E7"),
+        (r#"{"status":400,"code":7}"#, "7"),
+        (r#"{"status":"No brim","code":"E7"}"#, "E7"),
+        (r#"{"status":0,"code":"E7"}"#, "E7"),
+        (r#"{"status":{"a":1},"code":"E7"}"#, "E7"),
+        (r#"{"code":"E7","status":"S1"}"#, "E7"),
+        (r#"{"status":"S1","code":"error"}"#, "S1"),
+        (r#"{"status":"error","code":404}"#, "error"),
+    ] {
+        assert_eq!(words(&symbol, body).0, some(expected), "{body}");
+    }
+    let any = dialect("[read]\ncode = \"status|code\"\n");
+    assert_eq!(words(&any, r#"{"status":"error","code":"E7"}"#).0, some("error"));
 }
 
 #[test]

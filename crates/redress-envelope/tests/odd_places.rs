@@ -40,6 +40,16 @@ fn fields_keep_their_names_in_each_other() {
             r#"{"a":["1"],"b":{"c":["2"],"d":"no","e":{"f":["no"]}},"g":[{"h":["3"]},{}],"i":{"j":4}}"#,
             &[("a", "1"), ("b.c", "2"), ("g.h", "3")],
         ),
+        (
+            r#"{ map = "e", texts = "sentence", nested = true }"#,
+            r#"{"e":{"a":"no brim","b":"wide","c":{"d":"no crown","f":"grey","g":["odd"]},"h":"Not Found"}}"#,
+            &[("a", "no brim"), ("c.d", "no crown"), ("c.g", "odd")],
+        ),
+        (
+            r#"{ map = "e", nested = true }"#,
+            r#"{"e":{"a":"wide","c":{"d":"no crown","f":"grey"}}}"#,
+            &[("a", "wide"), ("c.d", "no crown")],
+        ),
     ] {
         let envelope = read(&dialect(&format!("fields = [{list}]")), body);
         let found: Vec<_> = envelope.fields.iter().map(|field| (field.path.as_ref(), field.message.as_ref())).collect();

@@ -128,8 +128,11 @@ fn cell(plan: &mut Plans, wanted: &PathSpec) -> Option<Cell> {
 }
 
 fn source_cell(plan: &mut Plans, wanted: &PathSpec, kind: Kind) -> Option<Cell> {
-    let says_which = wanted.merge != Merge::Last;
-    let merge = if kind == Kind::Sentence && !says_which { &Merge::Sentence } else { &wanted.merge };
+    let merge = match (&wanted.merge, kind) {
+        (Merge::Last, Kind::Sentence) => &Merge::Sentence,
+        (Merge::Last, Kind::Symbol | Kind::Token) => &Merge::Code,
+        (says_which, _) => says_which,
+    };
     plan.cell(&wanted.path, merge)
 }
 

@@ -164,11 +164,32 @@ impl<'a, 'p> EnvelopeSink<'a, 'p> {
     fn go_to(&mut self, name: &[u8]) -> Option<&'p Node> {
         self.id = match self.plan.below {
             None => self.walk.key(self.inside, name)?,
-            Some(below) => self.walk.key_or_below(self.plan, below, self.inside, name),
+            Some(below) => self.go_to_any(below, name),
         };
         self.node = self.plan.node_at(self.id);
         self.cells.forget(self.node);
         Some(self.node)
+    }
+}
+
+impl<'a> EnvelopeSink<'a, '_> {
+    /// Goes to a member in a dialect with names of any depth.
+    #[inline(always)]
+    fn go_to_any(&mut self, below: NodeId, name: &[u8]) -> NodeId {
+        let id = self.walk.key_or_below(self.plan, below, self.inside, name);
+        let otherwise = self.walk.otherwise();
+        if id != otherwise && self.plan.node_at(otherwise).may_name_field() {
+            self.name_field(otherwise, name);
+        }
+        id
+    }
+
+    /// Records the name of a member that a map may call a field, though a name of any depth is like it.
+    #[cold]
+    fn name_field(&mut self, id: NodeId, name: &[u8]) {
+        let name = String::from_utf8_lossy(name).into_owned();
+        let fields = self.fields.get_or_insert_with(Fields::new);
+        fields.key(self.plan.node_at(id), self.walk.top().named, Cow::Owned(name));
     }
 }
 
@@ -197,12 +218,19 @@ impl<'a> Sink<'a> for EnvelopeSink<'a, '_> {
             self.is_unwrapped = self.plan.unwraps(container);
         }
         if let Some(below) = self.plan.below
-            && container == Container::Object
-            && (self.walk.in_array() || self.node.may_name_field())
             && !self.node.wants_inside(container)
         {
-            // Where texts or a list of them are expected, an object is what it would be where no path leads.
-            (self.id, self.node) = (below, self.plan.node_at(below));
+            if !self.walk.in_array() {
+                self.id = self.walk.otherwise();
+                self.node = self.plan.node_at(self.id);
+            }
+            if container == Container::Object
+                && (self.walk.in_array() || self.node.may_name_field())
+                && !self.node.wants_inside(container)
+            {
+                // Where texts or a list of them are expected, an object is what it would be where no path leads.
+                (self.id, self.node) = (below, self.plan.node_at(below));
+            }
         }
         let node = self.node;
         for cell in &node.cells {

@@ -124,6 +124,13 @@ pub(super) fn short(name: Cow<'_, str>) -> Cow<'_, str> {
     }
 }
 
+/// Returns `true` if a text can be the name of a field: some servers write
+/// `null` where they mean nothing, or a sentence.
+pub(super) fn is_name(text: &str) -> bool {
+    let is_sentence = text.ends_with('.') && text.contains(' ');
+    !text.is_empty() && text != "null" && !is_sentence
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

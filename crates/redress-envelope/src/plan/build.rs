@@ -16,11 +16,12 @@ impl Plan {
     pub(crate) fn cell(&mut self, path: &Path, merge: &Merge) -> Option<Cell> {
         let merge = match (merge, path.has_wildcard()) {
             (Merge::Last, true) => &Merge::First,
-            (Merge::Sentence, false) => &Merge::Last,
-            (Merge::Sentence, true) if path.is_xml() => &Merge::First,
+            (Merge::Sentence | Merge::Code, false) => &Merge::Last,
+            (Merge::Sentence | Merge::Code, true) if path.is_xml() => &Merge::First,
             _ => merge,
         };
-        let is_known = |how: &Merge| how == merge || matches!((how, merge), (Merge::Sentence, Merge::First));
+        let is_known =
+            |how: &Merge| how == merge || matches!((how, merge), (Merge::Sentence | Merge::Code, Merge::First));
         if let Some(known) = self.cells.iter().position(|(at, how)| is_known(how) && at == path) {
             return Cell::try_from(known).ok().map(|nth| self.first_cell + nth);
         }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{FieldList, FieldRole, MAX_LISTS, MAX_RANKS, Plan};
+use super::{FieldList, FieldRole, MAX_LISTS, MAX_RANKS, Plan, Texts};
 use crate::path::{Path, Step};
 
 /// The rank of the first alternative that holds at any depth: what an item names itself goes before.
@@ -60,11 +60,12 @@ impl Plan {
                     self.excepted.insert(node);
                 }
                 let name = at.join(&[Step::Any]);
-                self.role(&name, FieldRole::Name { list, leaf: *texts, once: !*each });
+                self.role(&name, FieldRole::Name { list, texts: *texts, once: !*each });
                 self.role(&name.join(&[Step::Each]), FieldRole::Leaf { list });
                 if *nested {
-                    self.parts(&name, list);
-                    self.parts(&name.join(&[Step::Each]), list);
+                    let in_parts = if *texts == Texts::None { Texts::None } else { Texts::Sentences };
+                    self.parts(&name, list, in_parts);
+                    self.parts(&name.join(&[Step::Each]), list, in_parts);
                 }
                 for path in message.iter().flat_map(Path::expanded) {
                     self.role(&name.join(path.steps()), FieldRole::Leaf { list });
@@ -75,10 +76,10 @@ impl Plan {
         }
     }
 
-    /// Reads the lists of texts in an object of a field as messages about its parts.
-    fn parts(&mut self, field: &Path, list: u8) {
+    /// Reads the lists of texts in an object of a field, and texts of this kind, as messages about its parts.
+    fn parts(&mut self, field: &Path, list: u8, texts: Texts) {
         let part = field.join(&[Step::Any]);
-        self.role(&part, FieldRole::Name { list, leaf: false, once: false });
+        self.role(&part, FieldRole::Name { list, texts, once: false });
         self.role(&part.join(&[Step::Each]), FieldRole::Leaf { list });
     }
 
@@ -111,7 +112,8 @@ impl Plan {
     fn tree(&mut self, at: &Path, leaf: Option<&str>, message: &[Path], list: u8) {
         let any = self.node(&at.join(&[Step::Any]));
         let node = self.at(any);
-        node.role = FieldRole::Name { list, leaf: leaf.is_none(), once: false };
+        let texts = if leaf.is_none() { Texts::All } else { Texts::None };
+        node.role = FieldRole::Name { list, texts, once: false };
         (node.any_key, node.each) = (Some(any), Some(any));
         let Some(leaf) = leaf else { return };
         let end = self.node(&at.join(&[Step::Key(leaf.to_owned())]));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::endings::Endings;
 use super::last_letters::LastLetters;
-use super::{FieldRole, NodeId};
+use super::{FieldRole, NodeId, Texts};
 use crate::cells::Cell;
 use crate::json::Container;
 
@@ -85,7 +85,7 @@ impl Node {
     /// Returns `true` if a member at this place may be named like a field, and is
     /// one only where it holds a list: of such a name anything else may be meant.
     pub(crate) const fn may_name_field(&self) -> bool {
-        matches!(self.role, FieldRole::Name { leaf: false, .. })
+        matches!(self.role, FieldRole::Name { texts: Texts::None | Texts::Sentences, .. })
     }
 
     /// Returns the place of a member.

@@ -5,7 +5,7 @@ use std::slice;
 use super::words::{path, path_below_element, text};
 use super::{File, Item};
 use crate::path::Path;
-use crate::plan::{FieldList, MAX_LISTS, MAX_RANKS};
+use crate::plan::{FieldList, MAX_LISTS, MAX_RANKS, Texts};
 
 /// How many names a map of fields may leave out: each is looked for in the
 /// others.
@@ -24,7 +24,7 @@ struct Table {
     nameless: bool,
     except: Vec<String>,
     leaf: Option<String>,
-    texts: Option<bool>,
+    texts: Option<Texts>,
     nested: bool,
 }
 
@@ -82,7 +82,7 @@ fn list<'t>(file: &mut File<'_>, item: &Item<'t>) -> Option<FieldList> {
             Some(FieldList::List { at, path, message, nameless, single: form == Form::One })
         }
         Some((form @ (Form::Map | Form::Maps), at)) if plain && !has_leaf => {
-            let texts = texts.unwrap_or(true);
+            let texts = texts.unwrap_or(Texts::All);
             Some(FieldList::Map { at, except, message, each: form == Form::Maps, texts, nested })
         }
         Some((Form::Tree, at)) if plain && is_tree && (has_leaf || message.is_empty()) => {
@@ -110,6 +110,18 @@ fn except(file: &mut File<'_>, item: &Item<'_>) -> Vec<String> {
     names
 }
 
+fn texts(file: &mut File<'_>, item: &Item<'_>) -> Option<Texts> {
+    match (item.value.as_bool(), item.value.as_str()) {
+        (Some(true), _) => Some(Texts::All),
+        (Some(false), _) => Some(Texts::None),
+        (_, Some("sentence")) => Some(Texts::Sentences),
+        _ => {
+            file.expected(item, "true, false or `sentence`");
+            None
+        }
+    }
+}
+
 fn table<'t>(file: &mut File<'_>, item: &Item<'t>) -> Option<Table> {
     let mut fields = Table::default();
     let table = file.table(item)?;
@@ -129,7 +141,7 @@ fn table<'t>(file: &mut File<'_>, item: &Item<'t>) -> Option<Table> {
                     "message" => fields.message = file.each_parsed(&entry, path_inside),
                     "nameless" => fields.nameless = file.truth(&entry).unwrap_or_default(),
                     "except" => fields.except = except(file, &entry),
-                    "texts" => fields.texts = file.truth(&entry),
+                    "texts" => fields.texts = texts(file, &entry),
                     "nested" => fields.nested = file.truth(&entry).unwrap_or_default(),
                     "leaf" => fields.leaf = file.parsed(&entry, text),
                     _ => file.unknown(&item.key, key, KNOWN),

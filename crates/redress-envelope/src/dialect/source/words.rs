@@ -55,6 +55,12 @@ pub(crate) fn is_outcome(text: &str) -> bool {
     text.len() <= 10 && (WORDS.iter().any(|word| text.eq_ignore_ascii_case(word)) || text.eq_ignore_ascii_case("null"))
 }
 
+/// Returns `true` if a text may be a code: it is neither prose nor an outcome, nor the number of a status.
+pub(crate) fn may_be_code(text: &str) -> bool {
+    let is_status = || text.parse().is_ok_and(|number: u16| (100..600).contains(&number));
+    !is_prose(text) && !is_outcome(text) && !is_status() && text != "0"
+}
+
 /// The standard reason phrases of all errors, in a list that costs no allocation at its first use.
 const REASON_PHRASES: [&str; 40] = [
     "Bad Request",
