@@ -4,14 +4,15 @@
 //! path and a message, a map from names to messages, and a tree whose nested
 //! names form the path.
 
+mod error;
 mod name;
 
 use std::borrow::Cow;
-use std::fmt;
 
 use crate::dialect::{is_error_name, is_sentence};
 use crate::json::Scalar;
 use crate::plan::{FieldRole, Node, Texts};
+pub use error::FieldError;
 use name::{FieldName, is_name, short};
 
 /// The maximum number of field errors: more than a person reads, and few enough
@@ -19,20 +20,6 @@ use name::{FieldName, is_name, short};
 const MAX_FIELDS: usize = 256;
 /// The rank of a part that was not found yet.
 const NONE: u8 = u8::MAX;
-
-/// A field of the request that the server rejects.
-///
-/// `Debug` shows how long the message is and not what it says: it often repeats
-/// what was sent.
-// Exhaustive, since tests compare it with a literal. All vendors state a field and a message, no more.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct FieldError<'a> {
-    /// The field's name or path as the vendor writes it, at most 256 bytes of it;
-    /// empty when the vendor names none.
-    pub path: Cow<'a, str>,
-    /// The vendor's message about the field.
-    pub message: Cow<'a, str>,
-}
 
 /// The collector of field errors.
 #[derive(Debug)]
@@ -53,37 +40,13 @@ pub(crate) struct Fields<'a> {
     outer: Vec<(FieldError<'a>, u8, u8)>,
     /// How many items are open.
     open: u8,
+    /// How many containers that matter have begun, and how many had when an object of a map said its message.
+    begun: u32,
+    said_in: u32,
     /// The name in hand, of a map or a tree.
     name: FieldName<'a>,
     /// The list that it belongs to.
     name_list: u8,
-}
-
-impl FieldError<'_> {
-    /// Copies what is borrowed.
-    ///
-    /// # Examples
-    /// ```
-    /// use redress_envelope::FieldError;
-    ///
-    /// let field = FieldError { path: "name".into(), message: "missing".into() };
-    /// let owned: FieldError<'static> = field.clone().into_owned();
-    /// assert_eq!(owned, field);
-    /// ```
-    #[must_use]
-    pub fn into_owned(self) -> FieldError<'static> {
-        FieldError { path: Cow::Owned(self.path.into_owned()), message: Cow::Owned(self.message.into_owned()) }
-    }
-
-    const fn nothing() -> Self {
-        Self { path: Cow::Borrowed(""), message: Cow::Borrowed("") }
-    }
-}
-
-impl fmt::Debug for FieldError<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FieldError").field("path", &self.path).field("message_bytes", &self.message.len()).finish()
-    }
 }
 
 impl<'a> Fields<'a> {
@@ -98,6 +61,8 @@ impl<'a> Fields<'a> {
             message_rank: NONE,
             outer: Vec::new(),
             open: 0,
+            begun: 1,
+            said_in: 0,
             name: FieldName::new(),
             name_list: 0,
         }
@@ -145,6 +110,7 @@ impl<'a> Fields<'a> {
     /// Records that a container at a place begins.
     #[inline]
     pub(crate) fn begin(&mut self, role: FieldRole) {
+        self.begun = self.begun.wrapping_add(1);
         if let FieldRole::Item { .. } | FieldRole::LeafItem { .. } = role {
             let item = std::mem::replace(&mut self.item, FieldError::nothing());
             if self.open > 0 {
@@ -198,7 +164,7 @@ impl<'a> Fields<'a> {
                     self.retain(|of, before, field| of != list || !before.is_empty() || field.path != name);
                 }
             }
-            FieldRole::Leaf { .. } => {
+            FieldRole::Leaf { .. } | FieldRole::LeafPart { .. } => {
                 self.name.cut(named);
                 self.name.rest_is_own();
             }
@@ -212,7 +178,7 @@ impl<'a> Fields<'a> {
     #[inline]
     pub(crate) fn named(&self, role: FieldRole, named: u16) -> u16 {
         match role {
-            FieldRole::Name { .. } | FieldRole::Leaf { .. } => self.name.len(),
+            FieldRole::Name { .. } | FieldRole::Leaf { .. } | FieldRole::LeafPart { .. } => self.name.len(),
             _ => named,
         }
     }
@@ -245,8 +211,26 @@ impl<'a> Fields<'a> {
                 let (before, path) = self.name.parts();
                 self.push_part(list, before, FieldError { path, message: text });
             }
+            FieldRole::LeafPart { list } => self.part_of_object(list, text),
             FieldRole::Name { list, texts: Texts::Sentences, .. } => self.sentence(list, text),
             _ => self.path(role, text),
+        }
+    }
+
+    /// Takes one of the messages of an object in a map, of which the first sentence counts, else the first.
+    #[inline(never)]
+    fn part_of_object(&mut self, list: u8, text: Cow<'a, str>) {
+        let (is_first, is_full) = (self.said_in != self.begun, self.found.len() >= MAX_FIELDS);
+        self.said_in = self.begun;
+        match self.found.last_mut() {
+            // Of those beyond the last one none was kept.
+            Some(_) if !is_first && is_full => {}
+            Some(known) if !is_first => {
+                if !is_sentence(&known.message) && is_sentence(&text) {
+                    known.message = text;
+                }
+            }
+            _ => self.text(FieldRole::Leaf { list }, text),
         }
     }
 

@@ -135,6 +135,10 @@ pub(crate) enum FieldRole {
     Leaf {
         list: u8,
     },
+    /// One of the messages in an object under the name.
+    LeafPart {
+        list: u8,
+    },
 }
 
 /// Which bare texts in a map of fields are messages.

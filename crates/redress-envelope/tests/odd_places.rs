@@ -46,6 +46,11 @@ fn fields_keep_their_names_in_each_other() {
             &[("a", "no brim"), ("c.d", "no crown"), ("c.g", "odd")],
         ),
         (
+            r#"{ map = "e", message = ["code", "text", "more[0]"] }"#,
+            r#"{"e":{"a":[{"code":"E1","text":"no brim","more":["grey"]},{"code":"E2"},"odd",{"text":"no hat","code":"E3"}],"b":{"code":"E4","text":"E5"}}}"#,
+            &[("a", "no brim"), ("a", "E2"), ("a", "odd"), ("a", "no hat"), ("b", "E4")],
+        ),
+        (
             r#"{ map = "e", nested = true }"#,
             r#"{"e":{"a":"wide","c":{"d":"no crown","f":"grey"}}}"#,
             &[("a", "wide"), ("c.d", "no crown")],

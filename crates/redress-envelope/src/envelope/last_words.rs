@@ -9,6 +9,7 @@ use crate::location::SourceIndex;
 use crate::markup;
 
 /// Returns the message of the first field error that has one.
+#[inline]
 pub(super) fn of_fields<'a>(fields: &[FieldError<'a>]) -> (Option<Cow<'a, str>>, SourceIndex) {
     match fields.iter().find(|field| !field.message.is_empty()) {
         Some(first) => (Some(first.message.clone()), SourceIndex::FirstField),
@@ -18,6 +19,7 @@ pub(super) fn of_fields<'a>(fields: &[FieldError<'a>]) -> (Option<Cow<'a, str>>,
 
 /// Returns a message from a challenge or from a body that is a text: places
 /// that hold one in every dialect.
+#[inline]
 pub(super) fn fall_back<'a>(
     root_text: Option<Cow<'a, str>>,
     text: Option<String>,

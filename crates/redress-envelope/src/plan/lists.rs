@@ -68,8 +68,8 @@ impl Plan {
                     self.parts(&name.join(&[Step::Each]), list, in_parts);
                 }
                 for path in message.iter().flat_map(Path::expanded) {
-                    self.role(&name.join(path.steps()), FieldRole::Leaf { list });
-                    self.role(&name.join(&[Step::Each]).join(path.steps()), FieldRole::Leaf { list });
+                    self.role(&name.join(path.steps()), FieldRole::LeafPart { list });
+                    self.role(&name.join(&[Step::Each]).join(path.steps()), FieldRole::LeafPart { list });
                 }
             }
             FieldList::Tree { at, leaf, message } => self.tree(at, leaf.as_deref(), message, list),
