@@ -211,14 +211,22 @@ impl<'a> Fields<'a> {
                 let (before, path) = self.name.parts();
                 self.push_part(list, before, FieldError { path, message: text });
             }
-            FieldRole::LeafPart { list } => self.part_of_object(list, text),
-            FieldRole::Name { list, texts: Texts::Sentences, .. } => self.sentence(list, text),
+            FieldRole::LeafPart { .. } | FieldRole::Name { texts: Texts::Sentences, .. } => self.chosen(role, text),
             _ => self.path(role, text),
         }
     }
 
-    /// Takes one of the messages of an object in a map, of which the first sentence counts, else the first.
+    /// Takes a text of which it depends whether it is a message. Out of line, since few dialects need it.
     #[inline(never)]
+    fn chosen(&mut self, role: FieldRole, text: Cow<'a, str>) {
+        match role {
+            FieldRole::LeafPart { list } => self.part_of_object(list, text),
+            FieldRole::Name { list, .. } if is_sentence(&text) => self.text(FieldRole::Leaf { list }, text),
+            _ => {}
+        }
+    }
+
+    /// Takes one of the messages of an object in a map, of which the first sentence counts, else the first.
     fn part_of_object(&mut self, list: u8, text: Cow<'a, str>) {
         let (is_first, is_full) = (self.said_in != self.begun, self.found.len() >= MAX_FIELDS);
         self.said_in = self.begun;
@@ -231,14 +239,6 @@ impl<'a> Fields<'a> {
                 }
             }
             _ => self.text(FieldRole::Leaf { list }, text),
-        }
-    }
-
-    /// Takes a text that is a message only if it is a sentence. Out of line, since few dialects need it.
-    #[inline(never)]
-    fn sentence(&mut self, list: u8, text: Cow<'a, str>) {
-        if is_sentence(&text) {
-            self.text(FieldRole::Leaf { list }, text);
         }
     }
 
