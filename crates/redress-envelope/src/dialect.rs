@@ -32,7 +32,7 @@ pub use file::{DialectError, Mistake};
 pub use route::{InvalidRoute, Route};
 pub use scope::{CooldownScope, Scope, ScopeId};
 pub(crate) use slot::Slot;
-pub(crate) use source::{Response, is_error_name, is_sentence, may_be_code};
+pub(crate) use source::{Response, is_error_name, is_remark, is_sentence, may_be_code};
 pub(crate) use spec::Protocol;
 pub(crate) use standard::{REQUEST_IDS, Standard};
 pub(crate) use window::{UsedUp, Windows};

@@ -9,7 +9,7 @@ mod name;
 
 use std::borrow::Cow;
 
-use crate::dialect::{is_error_name, is_sentence};
+use crate::dialect::{is_error_name, is_remark, is_sentence};
 use crate::json::Scalar;
 use crate::plan::{FieldRole, Node, Texts};
 pub use error::FieldError;
@@ -221,7 +221,7 @@ impl<'a> Fields<'a> {
     fn chosen(&mut self, role: FieldRole, text: Cow<'a, str>) {
         match role {
             FieldRole::LeafPart { list } => self.part_of_object(list, text),
-            FieldRole::Name { list, .. } if is_sentence(&text) => self.text(FieldRole::Leaf { list }, text),
+            FieldRole::Name { list, .. } if is_remark(&text) => self.text(FieldRole::Leaf { list }, text),
             _ => {}
         }
     }

@@ -145,7 +145,7 @@ pub(crate) enum FieldRole {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Texts {
     None,
-    /// Those that are written for people.
+    /// Those that say something.
     Sentences,
     All,
 }

@@ -42,8 +42,8 @@ fn fields_keep_their_names_in_each_other() {
         ),
         (
             r#"{ map = "e", texts = "sentence", nested = true }"#,
-            r#"{"e":{"a":"no brim","b":"wide","c":{"d":"no crown","f":"grey","g":["odd"]},"h":"Not Found"}}"#,
-            &[("a", "no brim"), ("c.d", "no crown"), ("c.g", "odd")],
+            r#"{"e":{"a":"no brim","b":"wide","c":{"d":"no crown","f":"grey","g":["odd"]},"h":"Not Found","i":"Blue Hat","j":"2026-01-15 12:00:00","k":"これ","l":"Gateway timeout"}}"#,
+            &[("a", "no brim"), ("c.d", "no crown"), ("c.g", "odd"), ("k", "これ")],
         ),
         (
             r#"{ map = "e", message = ["code", "text", "more[0]"] }"#,

@@ -12,7 +12,7 @@ use crate::head::Head;
 use crate::location::Location;
 use crate::pattern::Glob;
 use crate::plan::Plans;
-pub(crate) use words::{is_error_name, is_outcome, is_prose, is_reason_phrase, is_sentence, may_be_code};
+pub(crate) use words::{is_error_name, is_outcome, is_prose, is_reason_phrase, is_remark, is_sentence, may_be_code};
 use words::{is_id, is_standard_phrase};
 
 /// A place that may hold a part of the envelope. `P` is a path where a file is

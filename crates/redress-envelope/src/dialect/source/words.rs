@@ -12,6 +12,14 @@ pub(crate) fn is_sentence(text: &str) -> bool {
     is_prose(text) && !is_reason_phrase(text)
 }
 
+/// Returns `true` if a text says something rather than names a thing or a time: a word in small letters follows another one, or
+/// it has letters beyond ASCII.
+pub(crate) fn is_remark(text: &str) -> bool {
+    let pairs = text.as_bytes().windows(2);
+    let follows = pairs.into_iter().any(|pair| pair[0] == b' ' && pair[1].is_ascii_lowercase());
+    (follows || !text.is_ascii()) && is_sentence(text)
+}
+
 /// Returns `true` if a text may tell one occurrence from all others: it has letters and digits, and is not prose.
 pub(super) fn is_id(text: &str) -> bool {
     let has = |of_kind: fn(&u8) -> bool| text.bytes().any(|byte| of_kind(&byte));
