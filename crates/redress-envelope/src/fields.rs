@@ -216,7 +216,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Takes a text of which it depends whether it is a message. Out of line, since few dialects need it.
+    /// Takes a text that is a message only under a condition. Out of line, since few dialects need it.
     #[inline(never)]
     fn chosen(&mut self, role: FieldRole, text: Cow<'a, str>) {
         match role {
@@ -226,12 +226,12 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Takes one of the messages of an object in a map, of which the first sentence counts, else the first.
+    /// Takes one of the messages of an object in a map: the first sentence counts, else the first one.
     fn part_of_object(&mut self, list: u8, text: Cow<'a, str>) {
         let (is_first, is_full) = (self.said_in != self.begun, self.found.len() >= MAX_FIELDS);
         self.said_in = self.begun;
         match self.found.last_mut() {
-            // Of those beyond the last one none was kept.
+            // The list is full: the message before may not have been kept.
             Some(_) if !is_first && is_full => {}
             Some(known) if !is_first => {
                 if !is_sentence(&known.message) && is_sentence(&text) {

@@ -175,10 +175,10 @@ impl<'a> FullAssembly<'_, 'a> {
         if self.reading.has_long_lists {
             self.say_of_long_lists(&response, envelope);
         } else {
-            let locations = &mut envelope.locations;
-            say(false, &self.reading.code, &response, &mut envelope.code, &mut locations.code);
-            say(false, &self.reading.message, &response, &mut envelope.message, &mut locations.message);
-            say(false, &self.reading.request_id, &response, &mut envelope.request_id, &mut locations.request_id);
+            let by = &mut envelope.locations;
+            say(false, &self.reading.code, &response, &mut envelope.code, &mut by.code);
+            say(false, &self.reading.message, &response, &mut envelope.message, &mut by.message);
+            say(false, &self.reading.request_id, &response, &mut envelope.request_id, &mut by.request_id);
             say(false, &self.reading.reason, &response, &mut envelope.reason, &mut SourceIndex::None);
         }
         let Compiled { cooldown, spec, .. } = self.compiled;
@@ -215,9 +215,8 @@ impl<'a> FullAssembly<'_, 'a> {
         if !self.compiled.rules.is_empty() {
             (envelope.rule, envelope.pattern) = rules_that_hold(self.compiled, self.head, self.cells, envelope);
         }
-        if !cooldown.global.is_empty()
-            && cooldown.is_global(&with_words(self.head, self.cells, envelope), is_cut(envelope, self.cells))
-        {
+        let is_cut = is_cut(envelope, self.cells);
+        if !cooldown.global.is_empty() && cooldown.is_global(&with_words(self.head, self.cells, envelope), is_cut) {
             envelope.scope = CooldownScope::Upstream;
         }
     }

@@ -162,10 +162,7 @@ impl<'a, 'p> EnvelopeSink<'a, 'p> {
     /// Goes to a member and forgets what an earlier one of its name brought.
     #[inline(always)]
     fn go_to(&mut self, name: &[u8]) -> Option<&'p Node> {
-        self.id = match self.plan.below {
-            None => self.walk.key(self.inside, name)?,
-            Some(below) => self.go_to_any(below, name),
-        };
+        self.id = self.walk.key(self.inside, name)?;
         self.node = self.plan.node_at(self.id);
         self.cells.forget(self.node);
         Some(self.node)
@@ -174,22 +171,17 @@ impl<'a, 'p> EnvelopeSink<'a, 'p> {
 
 impl<'a> EnvelopeSink<'a, '_> {
     /// Goes to a member in a dialect with names of any depth.
-    #[inline(always)]
-    fn go_to_any(&mut self, below: NodeId, name: &[u8]) -> NodeId {
-        let id = self.walk.key_or_below(self.plan, below, self.inside, name);
-        let otherwise = self.walk.otherwise();
-        if id != otherwise && self.plan.node_at(otherwise).may_name_field() {
-            self.name_field(otherwise, name);
+    #[inline]
+    fn go_to_any(&mut self, below: NodeId, name: Cow<'a, str>) {
+        self.id = self.walk.key_or_below(self.plan, below, self.inside, name.as_bytes());
+        self.node = self.plan.node_at(self.id);
+        self.cells.forget(self.node);
+        // A map may call it a field, though a name of any depth is like it.
+        let otherwise = self.plan.node_at(self.walk.otherwise());
+        let names = if otherwise.may_name_field() { otherwise } else { self.node };
+        if names.affects_fields {
+            self.fields.get_or_insert_with(Fields::new).key(names, self.walk.top().named, name);
         }
-        id
-    }
-
-    /// Records the name of a member that a map may call a field, though a name of any depth is like it.
-    #[cold]
-    fn name_field(&mut self, id: NodeId, name: &[u8]) {
-        let name = String::from_utf8_lossy(name).into_owned();
-        let fields = self.fields.get_or_insert_with(Fields::new);
-        fields.key(self.plan.node_at(id), self.walk.top().named, Cow::Owned(name));
     }
 }
 
@@ -263,6 +255,9 @@ impl<'a> Sink<'a> for EnvelopeSink<'a, '_> {
 
     #[inline]
     fn key(&mut self, name: Cow<'a, [u8]>) {
+        if let Some(below) = self.plan.below {
+            return self.go_to_any(below, lossy(name));
+        }
         if let Some(node) = self.go_to(&name)
             && node.affects_fields
         {
@@ -273,6 +268,10 @@ impl<'a> Sink<'a> for EnvelopeSink<'a, '_> {
 
     #[inline(always)]
     fn member(&mut self, name: &'a str) -> Interest {
+        if let Some(below) = self.plan.below {
+            self.go_to_any(below, Cow::Borrowed(name));
+            return Interest::Read;
+        }
         let Some(node) = self.go_to(name.as_bytes()) else { return Interest::Skip };
         if node.affects_fields {
             let fields = self.fields.get_or_insert_with(Fields::new);
