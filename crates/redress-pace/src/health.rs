@@ -162,7 +162,7 @@ impl Health {
         self.mean = self.mean.max(self.usual);
     }
 
-    /// Returns whether the upstream throttles calls, or is slower than usual. The usual latency is known from 32 answers on.
+    /// Returns whether the upstream throttles calls, or is slower than usual. The usual latency is known after 32 answers.
     pub(crate) fn degradation(&self) -> Option<UpstreamHealth> {
         let is_known = self.answers > FIRST_ANSWERS;
         let is_slow = || self.latency > self.usual + SLOW.ln() && self.latency.exp() - self.usual.exp() >= SLOWER_BY;
