@@ -1,7 +1,7 @@
 //! The content of an error response, read by its dialect.
 
 mod assembly;
-mod last_words;
+mod fallback;
 mod reading;
 mod xml;
 

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use super::Envelope;
-use super::last_words::{fall_back, of_fields};
+use super::fallback::{fall_back, of_fields};
 use super::reading::EnvelopeSink;
 use crate::cells::{Cell, Cells, Value};
 use crate::challenge;
