@@ -198,8 +198,9 @@ impl SendState {
     /// [`Deadline::from_request`]: it is here since each extension of a request takes an allocation.
     ///
     /// A state that was cloned is left as it is.
+    #[doc(hidden)]
     #[must_use]
-    pub(crate) fn of_call(mut self, resend_count: Option<ResendCount>, deadline: Option<Deadline>) -> Self {
+    pub fn of_call(mut self, resend_count: Option<ResendCount>, deadline: Option<Deadline>) -> Self {
         if let Some(inner) = Arc::get_mut(&mut self.0) {
             (inner.resend_count, inner.deadline) = (resend_count, deadline);
         }

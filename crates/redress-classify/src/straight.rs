@@ -22,8 +22,6 @@ use crate::future::ResponseFuture;
 use crate::judge::RequestLine;
 pub use crate::reader::Reader;
 pub use crate::record::Attempts;
-use crate::resend_count::ResendCount;
-use crate::send_state::SendState;
 use crate::service::Classify;
 use crate::upstream::Upstream;
 use crate::{BoxError, reader};
@@ -70,12 +68,6 @@ pub trait Straight<B> {
 pub trait Adopt<B, K>: Service<Request<B>> {
     /// Returns the future of the call, in the state in which it would have seen this result of its first attempt.
     fn adopt(&self, kept: K, sent: SentRequest, result: Result<Self::Response, Error>) -> Self::Future;
-}
-
-/// Adds to a state that is not cloned yet how often the request was sent before, and the deadline of its call.
-#[must_use]
-pub fn resend_state(state: SendState, resend_count: Option<ResendCount>, deadline: Option<Deadline>) -> SendState {
-    state.of_call(resend_count, deadline)
 }
 
 /// The parts of a request that the layers may ask for after it was sent, wherever they are kept.

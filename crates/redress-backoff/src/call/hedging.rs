@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use http::{HeaderMap, Request, Response};
 use http_body::Body;
-use redress_classify::straight::resend_state;
 use redress_classify::{
     Attempt, BoxError, Class, CloneBody, Error, Phase, Recovery, SendState, Upstream, UpstreamHealth, Verdict,
     is_success,
@@ -153,7 +152,7 @@ impl<B: CloneBody, T> Call<B, T> {
         let after = hedging.after;
         let Hedge::Both(fare) = &mut hedging.hedge else { return None };
         fare.is_handed_over = true;
-        fare.state = resend_state(SendState::hedge(), resend_count(&request, 1), self.deadline);
+        fare.state = SendState::hedge().of_call(resend_count(&request, 1), self.deadline);
         let state = fare.state.clone();
         telemetry::hedge(&self.settings.dialect, self.host(), after);
         Some(self.resent(request, 1, state))

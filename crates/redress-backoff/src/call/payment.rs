@@ -3,7 +3,6 @@
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use redress_classify::straight::resend_state;
 use redress_classify::{Deadline, ResendCount, SendState};
 
 use crate::budget::{Budget, Budgets, Reservation};
@@ -84,7 +83,7 @@ impl Payment {
                 SendState::paid_at_send_holding(held, move || payment.pay())
             }
         };
-        self.send_state.insert(resend_state(state, count, deadline)).clone()
+        self.send_state.insert(state.of_call(count, deadline)).clone()
     }
 
     /// Returns `true` while a layer below queues the retry, so that nothing of it has been sent.
