@@ -104,8 +104,8 @@ impl When {
     /// Returns `true` if each condition holds.
     pub(crate) fn holds(&self, facts: &Facts<'_, '_>) -> bool {
         facts.cells.has_all(self.needed)
-            && self.conditions.iter().all(|condition| condition.holds(facts))
-            && (self.of_absence.is_empty() || !facts.cells.has_any(self.absent) || self.are_absent(facts))
+            && facts.fulfil(&self.conditions)
+            && (!facts.cells.has_any(self.absent) || self.are_absent(facts))
     }
 
     #[inline(never)]
