@@ -19,7 +19,8 @@ pub(crate) struct Walk {
     /// Where the value that begins next lies; an element finds its place when it
     /// begins.
     next: Option<NodeId>,
-    /// What a container at the place of the member in hand is where that place, found by the end of its name, has no use for one.
+    /// The place that counts for a container if the member in hand was found by the end of its name, and that place has no use for
+    /// a container.
     otherwise: NodeId,
 }
 

@@ -56,7 +56,7 @@ pub(crate) struct Reading {
     pub(crate) message: Slot,
     pub(crate) request_id: Slot,
     pub(crate) reason: Slot,
-    /// Whether one of these has more sources than one block that blocks of them are skipped.
+    /// Whether one of these has more than one block of sources, so that whole blocks are skipped.
     pub(crate) has_long_lists: bool,
     /// Bit `n` is set when list `n` of the plan for JSON is of this form; and of
     /// the plan for XML.

@@ -245,14 +245,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_route_is_more_specific_the_more_of_it_is_literal() {
-        let routes =
-            ["* /**", "* /v1/{id}", "* /v1/{id}:go", "* /v1/re_{id}:go", "* /v1/orders/{id}", "* /v1/orders/latest"];
-        let specificities = routes.map(|route| route.parse::<Route>().unwrap().specificity());
-        assert_eq!(specificities, [0, 2, 5, 8, 8, 14]);
-    }
-
-    #[test]
     fn a_route_matches_segment_by_segment() {
         let route: Route = "GET /v1/verify/{id}".parse().unwrap();
         for (method, path, matches) in [
@@ -345,9 +337,18 @@ mod tests {
     #[test]
     fn a_route_is_the_more_specific_the_more_of_it_is_literal() {
         let specificity = |text: &str| text.parse::<Route>().unwrap().specificity();
-        for (text, bytes) in
-            [("* /**", 0), ("* /v1/**", 2), ("GET /v1/{id}", 2), ("GET /v1/a{id}", 3), ("GET /v1/abc", 5)]
-        {
+        for (text, bytes) in [
+            ("* /**", 0),
+            ("* /v1/**", 2),
+            ("GET /v1/{id}", 2),
+            ("* /v1/{id}", 2),
+            ("GET /v1/a{id}", 3),
+            ("GET /v1/abc", 5),
+            ("* /v1/{id}:go", 5),
+            ("* /v1/re_{id}:go", 8),
+            ("* /v1/orders/{id}", 8),
+            ("* /v1/orders/latest", 14),
+        ] {
             assert_eq!(specificity(text), bytes, "{text}");
         }
     }

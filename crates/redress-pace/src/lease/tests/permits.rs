@@ -15,7 +15,7 @@ fn is_woken(permits: &Permits) -> bool {
     pin!(wake.notified()).poll(&mut Context::from_waker(Waker::noop())).is_ready()
 }
 
-/// Makes a renewal for so many calls that wait, and returns its request.
+/// Makes a renewal for a number of calls that wait, and returns its request.
 fn renew(permits: &mut Permits, record: &mut LimitRecord, waiting: u32, now: u64) -> Request {
     let renewal = permits.begin(true, now).0.unwrap();
     let (request, grant) = permits.ask(renewal, record, (waiting, false), now);
